@@ -1,0 +1,1 @@
+//! Randomness, derivation and sealing of otpost, on ring.

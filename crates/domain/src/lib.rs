@@ -1,0 +1,34 @@
+#![doc = include_str!("../README.md")]
+#![no_std]
+
+extern crate alloc;
+
+mod address;
+mod api_key;
+mod base62;
+mod code;
+pub mod derivation;
+mod folded;
+mod id;
+mod language;
+mod name;
+mod record;
+mod resend;
+mod session;
+mod submit;
+mod terms;
+mod time;
+
+pub use address::{Address, AddressError};
+pub use api_key::{ApiKey, KeyDigest, KeyId, Mode, Permissions};
+pub use code::{Candidate, Code, CodeLength};
+pub use folded::FoldedAddress;
+pub use id::SessionId;
+pub use language::Language;
+pub use name::{NameError, ProjectName, TemplateName};
+pub use record::{InvalidRecord, SessionRecord, StateRecord};
+pub use resend::{Refusal, Resend};
+pub use session::{ExpiryCause, Pending, Session, State, Status, Transition};
+pub use submit::{Binding, Submission, Verdict};
+pub use terms::{InvalidTerms, ResendPolicy, Terms, TermsRecord};
+pub use time::Timestamp;

@@ -1,0 +1,1 @@
+//! Rendering, SMTP delivery and the development inbox of otpost.

@@ -1,0 +1,76 @@
+//! The captured messages of a development run.
+
+use async_trait::async_trait;
+use otpost_domain::Timestamp;
+
+/// A message as its reader would see it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CapturedMessage {
+    /// Its identifier in the inbox.
+    pub id: String,
+    /// The bare address.
+    pub to: String,
+    /// The session that it belongs to.
+    pub session_id: String,
+    /// Its template.
+    pub template: String,
+    /// Its subject, decoded.
+    pub subject: String,
+    /// The code that it carries.
+    pub code: String,
+    /// Its text part, decoded.
+    pub text: String,
+    /// Its HTML part, decoded.
+    pub html: String,
+    /// Its headers as they would go to a relay, in order: name and value.
+    pub headers: Vec<(String, String)>,
+    /// When it was captured.
+    pub received_at: Timestamp,
+}
+
+/// Which messages are asked for; what is not given does not matter.
+#[derive(Clone, Debug, Default)]
+pub struct InboxFilter {
+    /// Exactly this bare address.
+    pub to: Option<String>,
+    /// Exactly this session.
+    pub session_id: Option<String>,
+}
+
+impl InboxFilter {
+    /// Whether `message` is asked for.
+    #[must_use]
+    pub fn takes(&self, message: &CapturedMessage) -> bool {
+        self.to.as_ref().is_none_or(|to| *to == message.to)
+            && self
+                .session_id
+                .as_ref()
+                .is_none_or(|id| *id == message.session_id)
+    }
+}
+
+/// The inbox is out of reach.
+#[derive(Debug, thiserror::Error)]
+#[error("the inbox is not available: {0}")]
+pub struct InboxError(#[source] pub std::io::Error);
+
+/// Keeps the messages that a development run does not mail.
+#[async_trait]
+pub trait Inbox: Send + Sync {
+    /// Every message that `filter` takes, the newest first.
+    ///
+    /// # Errors
+    ///
+    /// [`InboxError`].
+    async fn list(&self, filter: &InboxFilter) -> Result<Vec<CapturedMessage>, InboxError>;
+
+    /// Returns when a message arrives after this call began; at once when one might have.
+    async fn changed(&self);
+
+    /// Removes every message.
+    ///
+    /// # Errors
+    ///
+    /// [`InboxError`].
+    async fn clear(&self) -> Result<(), InboxError>;
+}

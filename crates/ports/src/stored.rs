@@ -1,0 +1,110 @@
+//! A session as it is kept: its state machine, what is needed to mail and judge its code, and
+//! what became of its last mail.
+
+use core::fmt;
+
+use otpost_domain::{Language, Mode, ProjectName, Session, TemplateName, Timestamp};
+
+/// Whose a session is: another project's or mode's does not exist for the caller.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Owner {
+    /// The project.
+    pub project: ProjectName,
+    /// Live, or test.
+    pub mode: Mode,
+}
+
+/// Bytes that only the vault can read: they name their own key.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Sealed(pub Vec<u8>);
+
+impl fmt::Debug for Sealed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Sealed({} bytes)", self.0.len())
+    }
+}
+
+/// Keyed digest of a folded address: finds the rows of a recipient, tells nobody who it is.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct RecipientDigest(pub [u8; 32]);
+
+impl fmt::Debug for RecipientDigest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("RecipientDigest(..)")
+    }
+}
+
+/// What a session's codes are derived from, besides the master key. Erased when it ends.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct CodeSecret {
+    /// Which master key.
+    pub kid: u32,
+    /// 32 random bytes of this session alone.
+    pub nonce: [u8; 32],
+}
+
+impl fmt::Debug for CodeSecret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "CodeSecret(kid {})", self.kid)
+    }
+}
+
+/// What does not change while a session lives.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Context {
+    /// Whose it is.
+    pub owner: Owner,
+    /// The address on the wire, sealed.
+    pub address: Sealed,
+    /// The folded address, digested.
+    pub recipient: RecipientDigest,
+    /// The purpose, which is also the message's template.
+    pub template: TemplateName,
+    /// The message's language.
+    pub language: Language,
+    /// What the caller gives the template, sealed; JSON of an object of strings.
+    pub variables: Option<Sealed>,
+}
+
+/// Identifies one mail, over all its tries: 16 random bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct MessageId(pub [u8; 16]);
+
+/// What became of the last mail of a session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DeliveryState {
+    /// It waits, or is on its way.
+    Queued,
+    /// A relay took responsibility for it.
+    Sent,
+    /// It will not be sent.
+    Failed,
+}
+
+/// The last mail of a session. There is never a second one waiting.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Delivery {
+    /// Which mail.
+    pub message: MessageId,
+    /// Which generation of the code it carries.
+    pub generation: u32,
+    /// What became of it.
+    pub state: DeliveryState,
+    /// When it is to be tried next; of use while it is queued.
+    pub due_at: Timestamp,
+    /// How often it was tried.
+    pub tries: u32,
+}
+
+/// A session with all that is kept beside it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StoredSession {
+    /// The state machine.
+    pub session: Session,
+    /// What does not change.
+    pub context: Context,
+    /// What its codes are derived from; `None` once it ended.
+    pub secret: Option<CodeSecret>,
+    /// Its last mail.
+    pub delivery: Delivery,
+}

@@ -1,0 +1,1 @@
+//! The use cases of otpost and its background workers.

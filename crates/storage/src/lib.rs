@@ -1,0 +1,1 @@
+//! SeaORM storage of otpost.

@@ -1,0 +1,1 @@
+//! Fakes, contract suites and a scripted SMTP relay for tests of otpost.

@@ -1,0 +1,1 @@
+//! The schema of otpost, one file per migration.
