@@ -23,7 +23,8 @@ pub struct Decision {
 pub enum MailChange {
     /// Nothing.
     Keep,
-    /// Due at once, unless a courier holds it: it is asked for again, or to be dropped.
+    /// Due at once, if it is not due already and no courier holds it: it is asked for again, or
+    /// to be dropped.
     Hurry,
     /// A mail in place of the last one, due at once, under this identifier, with the code in
     /// force now. A courier that still holds the last one has lost its lease.
@@ -50,11 +51,7 @@ pub fn decide(
             };
             let Transition { session, outcome } =
                 session.submit(&submission, command.at, |generation| {
-                    let id = stored.session.id();
-                    let address = vault.open_address(id, &stored.context.address)?;
-                    let secret = stored.secret.as_ref().ok_or(VaultError::Tampered)?;
-                    let length = stored.session.terms().code_length();
-                    vault.derive(secret, id, &address, length, generation)
+                    stored.code(generation, vault)
                 })?;
             // A mail of a session that just ended is not waited for: it is taken up to be dropped.
             let has_ended = stored.session.pending().is_some() && session.pending().is_none();

@@ -64,8 +64,12 @@ pub trait Inbox: Send + Sync {
     /// [`InboxError`].
     async fn list(&self, filter: &InboxFilter) -> Result<Vec<CapturedMessage>, InboxError>;
 
-    /// Returns when a message arrives after this call began; at once when one might have.
-    async fn changed(&self);
+    /// A number that grows with every message that arrives.
+    fn revision(&self) -> u64;
+
+    /// Returns once the revision is another than `seen`: at once when it is already. Reading the
+    /// revision before the list, and waiting after it, misses no arrival.
+    async fn changed_since(&self, seen: u64);
 
     /// Removes every message.
     ///

@@ -111,7 +111,7 @@ pub trait SessionStore: Send + Sync {
     /// [`StoreError::Unavailable`]: then neither exists, or the caller cannot know.
     async fn open(&self, opening: Opening) -> Result<(), StoreError>;
 
-    /// Loads the session, lets [`decide`](crate::decide) judge the command, commits what it has
+    /// Loads the session, lets [`decide`](crate::decide()) judge the command, commits what it has
     /// become, and only then hands the outcome out. Commands to one session are judged one after
     /// the other. `None`: no such session for this owner, and nothing changed.
     ///

@@ -3,7 +3,9 @@
 
 use core::fmt;
 
-use otpost_domain::{Language, Mode, ProjectName, Session, TemplateName, Timestamp};
+use otpost_domain::{Code, Language, Mode, ProjectName, Session, TemplateName, Timestamp};
+
+use crate::{Vault, VaultError};
 
 /// Whose a session is: another project's or mode's does not exist for the caller.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -107,4 +109,24 @@ pub struct StoredSession {
     pub secret: Option<CodeSecret>,
     /// Its last mail.
     pub delivery: Delivery,
+}
+
+impl StoredSession {
+    /// The code of one generation: derived, or the known one under a test key.
+    ///
+    /// # Errors
+    ///
+    /// Those of the vault; [`VaultError::Tampered`] where the secret is erased.
+    pub fn code(&self, generation: u32, vault: &dyn Vault) -> Result<Code, VaultError> {
+        let length = self.session.terms().code_length();
+        match self.context.owner.mode {
+            Mode::Test => Ok(Code::of_tests(length)),
+            Mode::Live => {
+                let id = self.session.id();
+                let address = vault.open_address(id, &self.context.address)?;
+                let secret = self.secret.as_ref().ok_or(VaultError::Tampered)?;
+                vault.derive(secret, id, &address, length, generation)
+            }
+        }
+    }
 }

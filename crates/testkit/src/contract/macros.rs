@@ -1,0 +1,216 @@
+//! One list of promises per suite, and what can be made of such a list.
+
+/// One test per promise of a [`SessionStore`](otpost_ports::SessionStore). Takes a future of
+/// `(what must live as long, Storage)`, evaluated anew for every test.
+#[macro_export]
+macro_rules! session_store_contract {
+    (@list $then:ident $args:tt) => {
+        $crate::$then! { $args session_store:
+            an_opened_session_is_found_with_every_field
+            a_session_can_be_opened_closed
+            only_its_owner_finds_a_session
+            only_its_owner_commands_a_session
+            a_session_that_was_never_opened_is_none
+            a_wrong_guess_is_counted_before_it_is_answered
+            parallel_wrong_guesses_are_judged_attempts_max_times
+            parallel_right_codes_verify_once
+            the_answer_shows_the_session_as_it_is_stored
+            a_guess_that_cannot_be_judged_is_not_counted
+            a_verified_session_has_no_secret
+            an_exhausted_session_has_no_secret
+            a_session_found_over_has_no_secret
+            a_session_that_ends_has_its_mail_taken_up_at_once
+            a_resend_keeps_the_attempts
+            a_repeat_hurries_the_mail_that_waits
+            a_renewed_code_replaces_the_mail_that_waits
+            a_resend_after_the_mail_was_sent_queues_another
+            a_refused_resend_queues_nothing
+            a_purge_closes_at_the_hard_end_and_not_before
+            a_purge_leaves_a_verified_session_verified
+            a_purge_deletes_after_the_retention_and_not_before
+            a_deleted_session_leaves_no_mail
+            a_purge_is_bounded
+        }
+    };
+    ($build:expr) => {
+        $crate::session_store_contract! { @list __contract_tests { $build } }
+    };
+}
+
+/// One test per promise of an [`Outbox`](otpost_ports::Outbox). Takes a future of
+/// `(what must live as long, Storage)`, evaluated anew for every test.
+#[macro_export]
+macro_rules! outbox_contract {
+    (@list $then:ident $args:tt) => {
+        $crate::$then! { $args outbox:
+            a_claimed_mail_comes_with_its_session
+            a_mail_is_not_leased_twice_at_a_time
+            parallel_claimers_share_the_mails
+            a_mail_is_not_claimed_before_it_is_due
+            the_longest_due_are_claimed_first_and_no_more_than_asked_for
+            a_mail_opened_as_sent_is_never_claimed
+            a_lease_that_ran_out_is_taken_over
+            a_lease_that_was_lost_settles_nothing
+            a_lease_settles_once
+            a_sent_mail_is_done_with
+            a_mail_to_retry_waits_until_it_is_due
+            a_failed_mail_is_never_tried_again
+            a_released_mail_is_anyones_and_was_not_tried
+            a_replaced_mail_ends_the_lease
+            a_hurried_mail_keeps_its_lease
+            the_list_shows_what_waits_or_failed
+            an_operator_makes_a_mail_due
+            an_operator_does_not_revive_a_sent_mail
+        }
+    };
+    ($build:expr) => {
+        $crate::outbox_contract! { @list __contract_tests { $build } }
+    };
+}
+
+/// One test per promise of a [`KeyStore`](otpost_ports::KeyStore). Takes a future of
+/// `(what must live as long, Storage)`, evaluated anew for every test.
+#[macro_export]
+macro_rules! key_store_contract {
+    (@list $then:ident $args:tt) => {
+        $crate::$then! { $args key_store:
+            a_project_is_created_once
+            projects_are_listed_by_name
+            a_key_is_found_with_every_field
+            a_key_that_was_never_kept_is_none
+            a_key_needs_its_project
+            keys_are_listed_oldest_first
+            a_key_is_revoked_for_good
+            nothing_else_is_revoked
+        }
+    };
+    ($build:expr) => {
+        $crate::key_store_contract! { @list __contract_tests { $build } }
+    };
+}
+
+/// One test per promise of an [`Inbox`](otpost_ports::Inbox). Takes a future of
+/// `(what must live as long, Mailbox)`, evaluated anew for every test.
+#[macro_export]
+macro_rules! inbox_contract {
+    (@list $then:ident $args:tt) => {
+        $crate::$then! { $args inbox:
+            a_captured_message_is_listed_as_it_was_sent
+            the_newest_message_comes_first
+            messages_are_filtered_by_the_whole_address
+            messages_are_filtered_by_session
+            a_cleared_inbox_is_empty_and_takes_new_messages
+            an_arrival_wakes_whoever_waits
+            an_arrival_before_the_wait_is_not_missed
+            a_quiet_inbox_wakes_nobody
+        }
+    };
+    ($build:expr) => {
+        $crate::inbox_contract! { @list __contract_tests { $build } }
+    };
+}
+
+/// One test per promise of a [`Vault`](otpost_ports::Vault). Takes an adapter, evaluated anew
+/// for every test.
+#[macro_export]
+macro_rules! vault_contract {
+    (@list $then:ident $args:tt) => {
+        $crate::$then! { $args vault:
+            a_code_is_derived_again_from_the_same_facts
+            a_code_has_the_length_asked_for
+            a_code_depends_on_the_secret
+            a_code_depends_on_the_session
+            a_code_depends_on_the_address
+            a_code_depends_on_the_length
+            a_code_depends_on_the_generation
+            an_unknown_key_derives_nothing
+            no_two_secrets_agree
+            a_recipient_has_one_digest_and_no_other_has_it
+            what_was_sealed_is_opened
+            a_seal_hides_what_it_holds
+            two_seals_of_one_value_differ
+            a_seal_belongs_to_its_session
+            a_seal_belongs_to_its_field
+            a_seal_that_was_touched_is_not_opened
+            an_api_key_has_one_digest_and_no_other_has_it
+        }
+    };
+    ($build:expr) => {
+        $crate::vault_contract! { @list __contract_tests_sync { $build } }
+    };
+}
+
+/// A test of each promise of a suite whose port waits.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __contract_tests {
+    ({ $build:expr } $suite:ident: $($promise:ident)*) => {
+        $(
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $promise() {
+                let (_keep, subject) = $build.await;
+                $crate::contract::$suite::$promise(&subject).await;
+            }
+        )*
+    };
+}
+
+/// A test of each promise of a suite whose port does not wait.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __contract_tests_sync {
+    ({ $build:expr } $suite:ident: $($promise:ident)*) => {
+        $(
+            #[test]
+            fn $promise() {
+                let subject = $build;
+                $crate::contract::$suite::$promise(&subject);
+            }
+        )*
+    };
+}
+
+/// The names of the promises that an adapter breaks, for negative controls.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __contract_broken {
+    ({ $build:expr } $suite:ident: $($promise:ident)*) => {{
+        let mut broken = Vec::new();
+        $(
+            let check = tokio::spawn(async move {
+                let (_keep, subject) = $build.await;
+                $crate::contract::$suite::$promise(&subject).await;
+            });
+            if check.await.is_err_and(|error| error.is_panic()) {
+                broken.push(stringify!($promise));
+            }
+        )*
+        broken
+    }};
+}
+
+/// [`__contract_broken`] for a port that does not wait.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __contract_broken_sync {
+    ({ $build:expr } $suite:ident: $($promise:ident)*) => {{
+        let mut broken = Vec::new();
+        $(
+            let check = std::panic::catch_unwind(|| {
+                let subject = $build;
+                $crate::contract::$suite::$promise(&subject);
+            });
+            if check.is_err() {
+                broken.push(stringify!($promise));
+            }
+        )*
+        broken
+    }};
+}
+
+/// The names of all promises of a suite.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __contract_names {
+    ({} $suite:ident: $($promise:ident)*) => { [$(stringify!($promise)),*] };
+}

@@ -1,0 +1,142 @@
+//! The promises of the ports, one public function each.
+//!
+//! A promise that does not hold ends in a panic that says what happened instead. The macros
+//! `session_store_contract!`, `outbox_contract!`, `key_store_contract!`, `inbox_contract!` and
+//! `vault_contract!` make one test of each promise.
+
+pub mod inbox;
+pub mod key_store;
+mod macros;
+pub mod outbox;
+pub mod session_store;
+pub mod vault;
+
+use std::sync::Arc;
+
+use otpost_domain::{SessionId, Timestamp};
+use otpost_ports::{
+    Applied, Claim, Command, Courier, Inbox, KeyStore, LeaseToken, MessageId, Opening, Outbox,
+    Outcome, SessionStore, Settlement, StoredSession, Vault,
+};
+use tokio::task::JoinSet;
+
+use crate::sample;
+
+/// How many callers ask at the same time where a promise is about that.
+const CALLERS: usize = 50;
+/// How long the suites lease a mail, in seconds.
+const LEASE_SECS: u32 = 60;
+
+/// The ports of one empty storage, and the vault that it judges with.
+#[derive(Clone)]
+pub struct Storage {
+    /// Its sessions.
+    pub sessions: Arc<dyn SessionStore>,
+    /// Their mails.
+    pub outbox: Arc<dyn Outbox>,
+    /// Its projects and keys.
+    pub keys: Arc<dyn KeyStore>,
+    /// Knows the right code.
+    pub vault: Arc<dyn Vault>,
+}
+
+impl Storage {
+    /// The ports of a storage that is all of them in one.
+    #[must_use]
+    pub fn of<S>(store: Arc<S>, vault: Arc<dyn Vault>) -> Self
+    where
+        S: SessionStore + Outbox + KeyStore + 'static,
+    {
+        Self {
+            sessions: store.clone(),
+            outbox: store.clone(),
+            keys: store,
+            vault,
+        }
+    }
+
+    async fn open(&self, number: u8) -> Opening {
+        self.keep(sample::opening(&*self.vault, number)).await
+    }
+
+    async fn keep(&self, opening: Opening) -> Opening {
+        self.sessions.open(opening.clone()).await.unwrap();
+        opening
+    }
+
+    async fn find(&self, id: &SessionId) -> StoredSession {
+        let found = self.sessions.find(&sample::owner(), id).await.unwrap();
+        found.expect("the session is there")
+    }
+
+    async fn is_there(&self, id: &SessionId) -> bool {
+        let found = self.sessions.find(&sample::owner(), id).await.unwrap();
+        found.is_some()
+    }
+
+    async fn apply(&self, id: &SessionId, command: Command) -> Applied {
+        let applied = self.sessions.apply(id, command).await.unwrap();
+        applied.expect("the session is there")
+    }
+
+    /// Lets many callers ask the same at the same time.
+    async fn apply_all(&self, id: SessionId, command: Command) -> Vec<Outcome> {
+        let mut callers = JoinSet::new();
+        for _ in 0..CALLERS {
+            let (sessions, command) = (self.sessions.clone(), command.clone());
+            callers.spawn(async move { sessions.apply(&id, command).await });
+        }
+        let answers = callers.join_all().await.into_iter();
+        answers
+            .map(|answer| answer.unwrap().expect("the session is there").outcome)
+            .collect()
+    }
+
+    /// Leases at most `limit` mails at `now`, for [`LEASE_SECS`].
+    async fn claim(&self, token: u8, now: Timestamp, limit: u32) -> Vec<StoredSession> {
+        let claim = Claim {
+            token: LeaseToken([token; 16]),
+            now,
+            until: now.plus_secs(LEASE_SECS),
+            limit,
+        };
+        self.outbox.claim(claim).await.unwrap()
+    }
+
+    /// The messages of the mails that a claim leases.
+    async fn claim_messages(&self, token: u8, now: Timestamp, limit: u32) -> Vec<MessageId> {
+        let claimed = self.claim(token, now, limit).await;
+        claimed.iter().map(|one| one.delivery.message).collect()
+    }
+
+    async fn settle(&self, id: &SessionId, token: u8, settlement: Settlement) -> bool {
+        let token = LeaseToken([token; 16]);
+        self.outbox.settle(id, token, settlement).await.unwrap()
+    }
+
+    /// Leases and settles the mail of the only session.
+    async fn deliver(&self, id: &SessionId, now: Timestamp, settlement: Settlement) {
+        assert_eq!(self.claim(0xde, now, 1).await.len(), 1, "a mail is due");
+        assert!(self.settle(id, 0xde, settlement).await, "the lease is held");
+    }
+}
+
+/// An empty development inbox, and the courier that fills it.
+#[derive(Clone)]
+pub struct Mailbox {
+    /// Shows the messages.
+    pub inbox: Arc<dyn Inbox>,
+    /// Captures them.
+    pub courier: Arc<dyn Courier>,
+}
+
+impl Mailbox {
+    /// The ports of an inbox that captures for itself.
+    #[must_use]
+    pub fn of<M: Inbox + Courier + 'static>(mailbox: Arc<M>) -> Self {
+        Self {
+            inbox: mailbox.clone(),
+            courier: mailbox,
+        }
+    }
+}

@@ -1,0 +1,89 @@
+//! A development inbox in memory, with the courier that fills it.
+
+use async_trait::async_trait;
+use otpost_ports::{
+    CapturedMessage, Courier, DeliveryError, Inbox, InboxError, InboxFilter, Letter,
+};
+use tokio::sync::watch;
+
+/// Captures letters in memory, and shows them.
+#[derive(Debug)]
+pub struct MemoryInbox {
+    drawer: watch::Sender<Drawer>,
+}
+
+#[derive(Debug, Default)]
+struct Drawer {
+    messages: Vec<CapturedMessage>,
+    revision: u64,
+}
+
+impl MemoryInbox {
+    /// An empty one.
+    #[must_use]
+    pub fn new() -> Self {
+        Self {
+            drawer: watch::Sender::new(Drawer::default()),
+        }
+    }
+}
+
+impl Default for MemoryInbox {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+#[async_trait]
+impl Inbox for MemoryInbox {
+    async fn list(&self, filter: &InboxFilter) -> Result<Vec<CapturedMessage>, InboxError> {
+        let drawer = self.drawer.borrow();
+        let newest_first = drawer.messages.iter().rev();
+        let asked = newest_first.filter(|message| filter.takes(message));
+        Ok(asked.cloned().collect())
+    }
+
+    fn revision(&self) -> u64 {
+        self.drawer.borrow().revision
+    }
+
+    async fn changed_since(&self, seen: u64) {
+        let mut drawer = self.drawer.subscribe();
+        // An error means that the sender is gone, and it is in `self`.
+        let _ = drawer.wait_for(|drawer| drawer.revision != seen).await;
+    }
+
+    async fn clear(&self) -> Result<(), InboxError> {
+        self.drawer.send_modify(|drawer| drawer.messages.clear());
+        Ok(())
+    }
+}
+
+#[async_trait]
+impl Courier for MemoryInbox {
+    async fn deliver(&self, letter: &Letter) -> Result<(), DeliveryError> {
+        self.drawer.send_modify(|drawer| {
+            drawer.revision += 1;
+            drawer
+                .messages
+                .push(capture(drawer.revision.to_string(), letter));
+        });
+        Ok(())
+    }
+}
+
+fn capture(id: String, letter: &Letter) -> CapturedMessage {
+    let subject = format!("{} is your code", letter.code.reveal());
+    CapturedMessage {
+        id,
+        to: letter.to.as_str().to_owned(),
+        session_id: letter.session.to_string(),
+        template: letter.template.to_string(),
+        code: letter.code.reveal().to_owned(),
+        text: format!("Your code is\n{}\n", letter.code.reveal()),
+        html: format!("<p>Your code is <bdi>{}</bdi></p>", letter.code.reveal()),
+        headers: vec![("Subject".to_owned(), subject.clone())],
+        subject,
+        received_at: letter.now,
+    }
+}

@@ -1,0 +1,113 @@
+//! Mails in memory.
+
+use async_trait::async_trait;
+use otpost_domain::{SessionId, Timestamp};
+use otpost_ports::{
+    Claim, DeliveryState, LeaseToken, Outbox, OutboxEntry, Settlement, StoreError, StoredSession,
+};
+
+use super::{Lease, MemoryStore, Row, Tables, at_most};
+
+#[async_trait]
+impl Outbox for MemoryStore {
+    async fn claim(&self, claim: Claim) -> Result<Vec<StoredSession>, StoreError> {
+        self.work(|tables| {
+            let mut due = tables.due(claim.now);
+            due.truncate(at_most(claim.limit));
+            for stored in &due {
+                if let Some(row) = tables.sessions.get_mut(stored.session.id()) {
+                    row.lease = Some(Lease {
+                        token: claim.token,
+                        until: claim.until,
+                    });
+                }
+            }
+            due
+        })
+    }
+
+    async fn settle(
+        &self,
+        id: &SessionId,
+        token: LeaseToken,
+        settlement: Settlement,
+    ) -> Result<bool, StoreError> {
+        self.work(|tables| {
+            let row = tables.sessions.get_mut(id);
+            let held = row.filter(|row| row.lease.is_some_and(|lease| lease.token == token));
+            held.map(|row| row.settle(&settlement)).is_some()
+        })
+    }
+
+    async fn list(&self, limit: u32) -> Result<Vec<OutboxEntry>, StoreError> {
+        self.work(|tables| {
+            let rows = tables.sessions.values();
+            let unsent = rows.filter(|row| row.stored.delivery.state != DeliveryState::Sent);
+            unsent.map(Row::entry).take(at_most(limit)).collect()
+        })
+    }
+
+    async fn retry(&self, id: &SessionId, now: Timestamp) -> Result<bool, StoreError> {
+        self.work(|tables| {
+            let row = tables.sessions.get_mut(id);
+            let unsent = row.filter(|row| row.stored.delivery.state != DeliveryState::Sent);
+            unsent
+                .map(|row| {
+                    row.stored.delivery.state = DeliveryState::Queued;
+                    row.stored.delivery.due_at = now;
+                })
+                .is_some()
+        })
+    }
+}
+
+impl Tables {
+    /// Sessions whose mail is due at `now` and held by nobody, the longest due first.
+    #[must_use]
+    pub fn due(&self, now: Timestamp) -> Vec<StoredSession> {
+        let due = self.sessions.values().filter(|row| {
+            let delivery = &row.stored.delivery;
+            let is_held = row.lease.is_some_and(|lease| now < lease.until);
+            delivery.state == DeliveryState::Queued && delivery.due_at <= now && !is_held
+        });
+        let mut due: Vec<_> = due.map(|row| row.stored.clone()).collect();
+        due.sort_by_key(|stored| stored.delivery.due_at);
+        due
+    }
+}
+
+impl Row {
+    /// Writes down what became of a try, and ends the lease.
+    pub fn settle(&mut self, settlement: &Settlement) {
+        let delivery = &mut self.stored.delivery;
+        self.lease = None;
+        match settlement {
+            Settlement::Sent => {
+                delivery.state = DeliveryState::Sent;
+                delivery.tries += 1;
+            }
+            Settlement::Retry { due_at, reply } => {
+                delivery.due_at = *due_at;
+                delivery.tries += 1;
+                self.reply = *reply;
+            }
+            Settlement::Failed { reply } => {
+                delivery.state = DeliveryState::Failed;
+                delivery.tries += 1;
+                self.reply = *reply;
+            }
+            Settlement::Released => {}
+        }
+    }
+
+    /// The row as an operator sees it.
+    #[must_use]
+    pub fn entry(&self) -> OutboxEntry {
+        OutboxEntry {
+            session: *self.stored.session.id(),
+            owner: self.stored.context.owner.clone(),
+            delivery: self.stored.delivery,
+            reply: self.reply,
+        }
+    }
+}

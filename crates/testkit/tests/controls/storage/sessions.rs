@@ -1,0 +1,275 @@
+//! The flaws in keeping sessions.
+
+use async_trait::async_trait;
+use otpost_domain::{ExpiryCause, Resend, Session, SessionId, State, Timestamp, Verdict};
+use otpost_ports::{
+    Action, Applied, CodeSecret, Command, DeliveryState, Opening, Outbox, Outcome, Owner, Purged,
+    SessionStore, StoreError, StoredSession, decide,
+};
+use otpost_testkit::Row;
+
+use super::{Flaw, Flawed};
+
+#[async_trait]
+impl SessionStore for Flawed {
+    async fn open(&self, mut opening: Opening) -> Result<(), StoreError> {
+        if self.has(Flaw::LosesTheVariables) {
+            opening.context.variables = None;
+        }
+        if self.has(Flaw::IgnoresClosedOpenings) && opening.session.pending().is_none() {
+            return Ok(());
+        }
+        if self.has(Flaw::QueuesEveryOpening) {
+            opening.delivery.state = DeliveryState::Queued;
+        }
+        self.inner.open(opening).await
+    }
+
+    async fn apply(
+        &self,
+        id: &SessionId,
+        mut command: Command,
+    ) -> Result<Option<Applied>, StoreError> {
+        if self.has(Flaw::RacesCommands) {
+            return self.race(id, &command).await;
+        }
+        let _lane = self.lane.lock().await;
+        if let Some(row) = self.late.lock().unwrap().take() {
+            self.put(row);
+        }
+        let Some(before) = self.row(id) else {
+            return if self.has(Flaw::UnknownIsAnError) {
+                Err(corrupt())
+            } else {
+                Ok(None)
+            };
+        };
+        let owner = &before.stored.context.owner;
+        if self.has(Flaw::ApplyIgnoresTheProject) {
+            command.owner.project = owner.project.clone();
+        }
+        if self.has(Flaw::ApplyIgnoresTheMode) {
+            command.owner.mode = owner.mode;
+        }
+        let applied = self.inner.apply(id, command.clone()).await;
+        if self.has(Flaw::CountsWhatWasNotJudged) && matches!(applied, Err(StoreError::Vault(_))) {
+            self.put(with_attempts(before.clone(), 1));
+        }
+        Ok(applied?.map(|applied| self.spoil(before, &command, applied)))
+    }
+
+    async fn find(
+        &self,
+        owner: &Owner,
+        id: &SessionId,
+    ) -> Result<Option<StoredSession>, StoreError> {
+        let mut owner = owner.clone();
+        if let Some(row) = self.row(id) {
+            if self.has(Flaw::FindIgnoresTheProject) {
+                owner.project = row.stored.context.owner.project;
+            }
+            if self.has(Flaw::FindIgnoresTheMode) {
+                owner.mode = row.stored.context.owner.mode;
+            }
+        }
+        self.inner.find(&owner, id).await
+    }
+
+    async fn purge(&self, now: Timestamp, limit: u32) -> Result<Purged, StoreError> {
+        let before = self.inner.list(u32::MAX).await?;
+        let mut extra = 0;
+        if self.has(Flaw::PurgeExpiresTheVerified) {
+            extra = self.expire_verified(now);
+        }
+        let now = if self.has(Flaw::PurgesEarly) {
+            Timestamp::from_millis(now.as_millis() + 1)
+        } else {
+            now
+        };
+        let limit = if self.has(Flaw::PurgeIgnoresItsLimit) {
+            u32::MAX
+        } else {
+            limit
+        };
+        let mut purged = self.inner.purge(now, limit).await?;
+        purged.closed += extra;
+        if self.has(Flaw::PurgeKeepsTheSecret) {
+            self.inner.edit(|tables| {
+                for row in tables.sessions.values_mut() {
+                    row.stored.secret = Some(SECRET);
+                }
+            });
+        }
+        if self.has(Flaw::PurgeLeavesTheMail) {
+            let gone = before
+                .into_iter()
+                .filter(|mail| self.row(&mail.session).is_none());
+            self.orphans.lock().unwrap().extend(gone);
+        }
+        Ok(purged)
+    }
+}
+
+const SECRET: CodeSecret = CodeSecret {
+    kid: 1,
+    nonce: [1; 32],
+};
+
+impl Flawed {
+    fn row(&self, id: &SessionId) -> Option<Row> {
+        self.inner.edit(|tables| tables.sessions.get(id).cloned())
+    }
+
+    fn put(&self, row: Row) {
+        let id = *row.stored.session.id();
+        self.inner.edit(|tables| tables.sessions.insert(id, row));
+    }
+
+    /// Loads, lets everyone else do the same, and writes what was right before.
+    async fn race(&self, id: &SessionId, command: &Command) -> Result<Option<Applied>, StoreError> {
+        let row = self.row(id);
+        let Some(mut row) = row.filter(|row| row.stored.context.owner == command.owner) else {
+            return Ok(None);
+        };
+        tokio::task::yield_now().await;
+        let decision = decide(&row.stored, command, &*self.vault)?;
+        let outcome = decision.outcome;
+        row.commit(decision, command.at);
+        let stored = row.stored.clone();
+        self.put(row);
+        Ok(Some(Applied { stored, outcome }))
+    }
+
+    /// Makes of a sound commit what the flaw would have made of it.
+    fn spoil(&self, before: Row, command: &Command, applied: Applied) -> Applied {
+        let sound = self.row(before.stored.session.id());
+        let sound = sound.expect("a command leaves the session there");
+        let outcome = applied.outcome;
+        let (flaw, old) = (self.flaw, &before.stored);
+        let mut row = sound.clone();
+        let new = &mut row.stored;
+        match (outcome, &command.action) {
+            (Outcome::Submitted(verdict), _) => {
+                if flaw == Some(secret_kept(new.session.state())) {
+                    new.secret = old.secret;
+                }
+                let has_ended = new.session.pending().is_none();
+                if self.has(Flaw::LeavesTheMailOfTheEnded) && has_ended {
+                    new.delivery = old.delivery;
+                }
+                let is_counted = matches!(
+                    verdict,
+                    Verdict::WrongCode { attempts_remaining } if attempts_remaining > 0
+                );
+                if self.has(Flaw::AnswersBeforeItCounts) && is_counted {
+                    *self.late.lock().unwrap() = Some(row);
+                    self.put(before);
+                    return applied;
+                }
+            }
+            (Outcome::Resent(resent), Action::Resend(message)) => {
+                self.spoil_resend(&before, &mut row, resent, *message);
+            }
+            (Outcome::Resent(_), Action::Submit(_)) => panic!("a submission was resent"),
+        }
+        let stored = if self.has(Flaw::AnswersWithTheOldSession) {
+            before.stored
+        } else {
+            row.stored.clone()
+        };
+        self.put(row);
+        Applied { stored, outcome }
+    }
+
+    fn spoil_resend(
+        &self,
+        before: &Row,
+        row: &mut Row,
+        resent: Resend,
+        message: otpost_ports::MessageId,
+    ) {
+        let was_queued = before.stored.delivery.state == DeliveryState::Queued;
+        match resent {
+            Resend::Repeat | Resend::Renew if self.has(Flaw::ResendGivesAttemptsBack) => {
+                *row = with_attempts(row.clone(), 0);
+            }
+            Resend::Repeat if was_queued => {
+                if self.has(Flaw::QueuesASecondMail) {
+                    row.stored.delivery.message = message;
+                }
+                if self.has(Flaw::IgnoresHurry) {
+                    row.stored.delivery.due_at = before.stored.delivery.due_at;
+                }
+                if self.has(Flaw::HurryEndsTheLease) {
+                    row.lease = None;
+                }
+            }
+            Resend::Repeat => {
+                if self.has(Flaw::HurriesASentMail) {
+                    row.stored.delivery = before.stored.delivery;
+                }
+            }
+            Resend::Renew => {
+                if self.has(Flaw::RenewKeepsTheGeneration) {
+                    row.stored.delivery.generation = before.stored.delivery.generation;
+                }
+                if self.has(Flaw::ReplacedMailKeepsItsLease) {
+                    row.lease = before.lease;
+                }
+            }
+            Resend::Wait { .. } | Resend::Refuse(_) => {
+                if self.has(Flaw::QueuesRefusedResends) {
+                    row.stored.delivery.message = message;
+                }
+            }
+        }
+    }
+
+    fn expire_verified(&self, now: Timestamp) -> u64 {
+        self.inner.edit(|tables| {
+            let mut expired = 0;
+            for row in tables.sessions.values_mut() {
+                let session = &row.stored.session;
+                let is_verified = matches!(session.state(), State::Verified { .. });
+                if is_verified && now >= session.hard_end() {
+                    let reopened =
+                        Session::open(*session.id(), *session.terms(), session.opened_at());
+                    row.stored.session = reopened.close_at_hard_end(now);
+                    expired += 1;
+                }
+            }
+            expired
+        })
+    }
+}
+
+/// The flaw that keeps the secret of a session in this state; one that keeps none for a pending
+/// session, whose secret is to be kept.
+fn secret_kept(state: &State) -> Flaw {
+    match state {
+        State::Verified { .. } => Flaw::KeepsTheSecretOfTheVerified,
+        State::Expired {
+            cause: ExpiryCause::AttemptsExhausted,
+            ..
+        } => Flaw::KeepsTheSecretOfTheExhausted,
+        State::Expired {
+            cause: ExpiryCause::HardEndReached,
+            ..
+        }
+        | State::Pending(_) => Flaw::KeepsTheSecretOfTheOver,
+    }
+}
+
+fn with_attempts(mut row: Row, attempts: u8) -> Row {
+    let mut record = row.stored.session.record();
+    record.attempts = attempts;
+    row.stored.session = Session::restore(&record).unwrap();
+    row
+}
+
+fn corrupt() -> StoreError {
+    StoreError::Corrupt {
+        table: "sessions",
+        reason: "no such row".to_owned(),
+    }
+}
