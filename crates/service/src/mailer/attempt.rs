@@ -1,0 +1,148 @@
+//! One try at one mail: write it, hand it over, write down what became of it.
+
+use std::time::Duration;
+
+use otpost_domain::{Pending, SessionId, Timestamp};
+use otpost_ports::{
+    DeliveryError, LeaseToken, Letter, Reply, SealedField, Settlement, StoredSession, VaultError,
+};
+use tokio_util::sync::CancellationToken;
+
+use super::Mailer;
+use super::schedule::next_try;
+
+/// Pauses before settling is tried again while the storage is away; together less than a lease.
+const SETTLE_PAUSES: [Duration; 5] = [
+    Duration::from_millis(100),
+    Duration::from_millis(500),
+    Duration::from_secs(2),
+    Duration::from_secs(5),
+    Duration::from_secs(10),
+];
+
+impl Mailer {
+    /// Tries one leased mail and settles its lease.
+    pub(super) async fn attempt(
+        &self,
+        stored: &StoredSession,
+        token: LeaseToken,
+        stop: &CancellationToken,
+    ) {
+        let now = self.clock.now();
+        let settlement = match self.letter(stored, now) {
+            Ok(Some(letter)) => self.deliver(stored, &letter, stop).await,
+            Ok(None) => {
+                tracing::info!(session = %stored.session.id().short(), "mail dropped: of no use now");
+                Settlement::Failed { reply: None }
+            }
+            Err(error) => {
+                tracing::error!(session = %stored.session.id().short(), %error, "mail not written");
+                self.retry_or_fail(stored, None)
+            }
+        };
+        self.settle(stored.session.id(), token, settlement).await;
+    }
+
+    /// The letter that the session needs now; `None` when it needs none, for it ended or has
+    /// another code by now.
+    fn letter(&self, stored: &StoredSession, now: Timestamp) -> Result<Option<Letter>, VaultError> {
+        let StoredSession {
+            session,
+            context,
+            delivery,
+            ..
+        } = stored;
+        let in_force = session.pending().map(Pending::generation);
+        if in_force != Some(delivery.generation) || now >= session.expires_at() {
+            return Ok(None);
+        }
+        let id = session.id();
+        let to = self.vault.open_address(id, &context.address)?;
+        let variables = match &context.variables {
+            Some(sealed) => {
+                let json = self.vault.open(id, SealedField::Variables, sealed)?;
+                serde_json::from_slice(&json).map_err(|_| VaultError::Tampered)?
+            }
+            None => std::collections::BTreeMap::new(),
+        };
+        Ok(Some(Letter {
+            message: delivery.message,
+            session: *id,
+            owner: context.owner.clone(),
+            to,
+            code: stored.code(delivery.generation, &*self.vault)?,
+            template: context.template.clone(),
+            language: context.language.clone(),
+            variables,
+            now,
+            expires_at: session.expires_at(),
+        }))
+    }
+
+    async fn deliver(
+        &self,
+        stored: &StoredSession,
+        letter: &Letter,
+        stop: &CancellationToken,
+    ) -> Settlement {
+        let session = letter.session.short();
+        let courier = self.courier(letter.owner.mode);
+        let delivery = tokio::time::timeout(self.settings.try_deadline, courier.deliver(letter));
+        let delivered = tokio::select! {
+            delivered = delivery => delivered,
+            () = self.end_of_grace(stop) => return Settlement::Released,
+        };
+        match delivered {
+            Ok(Ok(())) => {
+                tracing::info!(session, tries = stored.delivery.tries + 1, "mail sent");
+                Settlement::Sent
+            }
+            Ok(Err(DeliveryError::Permanent { cause, reply })) => {
+                tracing::error!(session, cause, "mail failed for good");
+                Settlement::Failed { reply }
+            }
+            Ok(Err(DeliveryError::Transient { cause, reply })) => {
+                tracing::warn!(session, cause, "mail not sent yet");
+                self.retry_or_fail(stored, reply)
+            }
+            Err(_) => {
+                tracing::warn!(
+                    session,
+                    cause = "the try took too long",
+                    "mail not sent yet"
+                );
+                self.retry_or_fail(stored, None)
+            }
+        }
+    }
+
+    async fn end_of_grace(&self, stop: &CancellationToken) {
+        stop.cancelled().await;
+        tokio::time::sleep(self.settings.grace).await;
+    }
+
+    fn retry_or_fail(&self, stored: &StoredSession, reply: Option<Reply>) -> Settlement {
+        if let Some(due_at) = next_try(&stored.session, stored.delivery.tries + 1, self.clock.now())
+        {
+            return Settlement::Retry { due_at, reply };
+        }
+        let session = stored.session.id().short();
+        tracing::error!(session, "mail failed: its code is of use no more");
+        Settlement::Failed { reply }
+    }
+
+    /// Settles, also when the storage comes back a little later: a mail that was sent and not
+    /// settled would be sent again.
+    async fn settle(&self, id: &SessionId, token: LeaseToken, settlement: Settlement) {
+        for pause in SETTLE_PAUSES {
+            match self.outbox.settle(id, token, settlement.clone()).await {
+                Ok(_) => return,
+                Err(error) => {
+                    tracing::warn!(session = %id.short(), %error, "mail not settled yet");
+                    tokio::time::sleep(pause).await;
+                }
+            }
+        }
+        tracing::error!(session = %id.short(), "mail not settled: it is tried again after its lease");
+    }
+}

@@ -1,0 +1,287 @@
+//! The mailer over an outbox in memory and a courier that does as it is told.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use otpost_domain::{Mode, Timestamp};
+use otpost_ports::{
+    DeliveryError, DeliveryState, Opening, Outbox, Reply, SessionStore, StoredSession,
+};
+use otpost_testkit::{
+    FakeVault, ManualClock, MemoryStore, Reaction, RecordingCourier, SeededEntropy, sample,
+};
+use tokio::sync::Notify;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+use super::{Mailer, MailerSettings};
+
+struct Bench {
+    store: Arc<MemoryStore>,
+    vault: Arc<FakeVault>,
+    clock: Arc<ManualClock>,
+    live: Arc<RecordingCourier>,
+    test: Arc<RecordingCourier>,
+    mail_queued: Arc<Notify>,
+    stop: CancellationToken,
+}
+
+impl Bench {
+    fn new() -> Self {
+        let vault = Arc::new(FakeVault::new());
+        Self {
+            store: Arc::new(MemoryStore::new(vault.clone())),
+            vault,
+            clock: Arc::new(ManualClock::default()),
+            live: Arc::new(RecordingCourier::new()),
+            test: Arc::new(RecordingCourier::new()),
+            mail_queued: Arc::new(Notify::new()),
+            stop: CancellationToken::new(),
+        }
+    }
+
+    fn mailer(&self) -> Mailer {
+        Mailer {
+            outbox: self.store.clone(),
+            vault: self.vault.clone(),
+            entropy: Arc::new(SeededEntropy::new(3)),
+            clock: self.clock.clone(),
+            live: self.live.clone(),
+            test: self.test.clone(),
+            mail_queued: self.mail_queued.clone(),
+            settings: MailerSettings::default(),
+        }
+    }
+
+    fn start(&self) -> JoinHandle<()> {
+        let (mailer, stop) = (self.mailer(), self.stop.clone());
+        tokio::spawn(async move { mailer.run(stop).await })
+    }
+
+    async fn open(&self, number: u8) -> Opening {
+        let opening = sample::opening(&*self.vault, number);
+        self.store.open(opening.clone()).await.unwrap();
+        self.mail_queued.notify_one();
+        opening
+    }
+
+    /// Waits until the mail of the only session is as `wanted`.
+    async fn until(&self, wanted: impl Fn(&StoredSession) -> bool) -> StoredSession {
+        tokio::time::timeout(Duration::from_mins(2), async {
+            loop {
+                let stored = self.store.sessions().pop().unwrap();
+                if wanted(&stored) {
+                    return stored;
+                }
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+        })
+        .await
+        .expect("the mail never got there")
+    }
+}
+
+fn transient() -> Reaction {
+    Reaction::Refuse(DeliveryError::Transient {
+        cause: "mailbox busy".into(),
+        reply: Some(Reply {
+            code: 450,
+            enhanced: None,
+        }),
+    })
+}
+
+fn is(state: DeliveryState) -> impl Fn(&StoredSession) -> bool {
+    move |stored| stored.delivery.state == state
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_queued_mail_carries_the_code_in_force_and_is_sent_once() {
+    let bench = Bench::new();
+    let opening = bench.open(1).await;
+    let worker = bench.start();
+
+    bench.until(is(DeliveryState::Sent)).await;
+    tokio::time::sleep(Duration::from_secs(5)).await;
+
+    let letters = bench.live.letters();
+    assert_eq!(letters.len(), 1);
+    let code = sample::code(&*bench.vault, &opening, 0);
+    assert!(letters[0].code.matches(&code));
+    assert_eq!(letters[0].to, sample::address());
+    assert_eq!(letters[0].variables["device"], "Firefox");
+    assert_eq!(letters[0].expires_at, opening.session.expires_at());
+    assert!(bench.test.letters().is_empty());
+    bench.stop.cancel();
+    worker.await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_mail_that_is_not_taken_yet_is_tried_again_when_it_is_due() {
+    let bench = Bench::new();
+    bench.live.react([transient(), transient()]);
+    bench.open(1).await;
+    let _worker = bench.start();
+
+    let once = bench.until(|stored| stored.delivery.tries == 1).await;
+    assert_eq!(once.delivery.due_at, sample::NOON.plus_secs(1));
+    tokio::time::sleep(Duration::from_secs(5)).await;
+    assert_eq!(bench.live.letters().len(), 1, "tried before it was due");
+
+    bench.clock.advance(1);
+    let twice = bench.until(|stored| stored.delivery.tries == 2).await;
+    assert_eq!(twice.delivery.due_at, sample::NOON.plus_secs(5));
+
+    bench.clock.advance(4);
+    bench.until(is(DeliveryState::Sent)).await;
+    let letters = bench.live.letters();
+    assert_eq!(letters.len(), 3);
+    assert!(
+        letters
+            .iter()
+            .all(|letter| letter.message == letters[0].message)
+    );
+    assert!(
+        letters
+            .iter()
+            .all(|letter| letter.code.matches(&letters[0].code))
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_mail_that_is_refused_is_never_tried_again() {
+    let bench = Bench::new();
+    let reply = Some(Reply {
+        code: 550,
+        enhanced: Some((5, 1, 1)),
+    });
+    bench
+        .live
+        .react([Reaction::Refuse(DeliveryError::Permanent {
+            cause: "no such user".into(),
+            reply,
+        })]);
+    bench.open(1).await;
+    let _worker = bench.start();
+
+    bench.until(is(DeliveryState::Failed)).await;
+    bench.clock.advance(60);
+    tokio::time::sleep(Duration::from_secs(5)).await;
+
+    assert_eq!(bench.live.letters().len(), 1);
+    assert_eq!(bench.store.list(10).await.unwrap()[0].reply, reply);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_try_that_takes_too_long_is_given_up_and_repeated() {
+    let bench = Bench::new();
+    bench.live.react([Reaction::Hang]);
+    bench.open(1).await;
+    let _worker = bench.start();
+
+    bench.until(|stored| stored.delivery.tries == 1).await;
+    bench.clock.advance(1);
+    bench.until(is(DeliveryState::Sent)).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_hanging_try_does_not_hold_up_the_next_mail() {
+    let bench = Bench::new();
+    bench.live.react([Reaction::Hang]);
+    bench.open(1).await;
+    let _worker = bench.start();
+    bench.live.wait_for(1).await;
+
+    bench.open(2).await;
+
+    let letters = bench.live.wait_for(2).await;
+    assert_ne!(letters[0].session, letters[1].session);
+}
+
+#[tokio::test(start_paused = true)]
+async fn nothing_is_mailed_when_the_code_is_too_late() {
+    let bench = Bench::new();
+    let opening = bench.open(1).await;
+    bench.clock.set(opening.session.expires_at());
+    let _worker = bench.start();
+
+    bench.until(is(DeliveryState::Failed)).await;
+    assert!(bench.live.letters().is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn nothing_is_mailed_to_a_session_that_is_verified() {
+    let bench = Bench::new();
+    let opening = bench.open(1).await;
+    let code = sample::code(&*bench.vault, &opening, 0);
+    let command = sample::submit(&code, sample::NOON);
+    let applied = bench.store.apply(opening.session.id(), command).await;
+    assert!(applied.unwrap().is_some());
+    let _worker = bench.start();
+
+    bench.until(is(DeliveryState::Failed)).await;
+    assert!(bench.live.letters().is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_mail_fails_when_no_try_is_left_that_would_be_of_use() {
+    let bench = Bench::new();
+    bench.live.react([transient()]);
+    bench.open(1).await;
+    bench.clock.set(Timestamp::from_millis(
+        sample::NOON.as_millis() + 275 * 1000,
+    ));
+    let _worker = bench.start();
+
+    let failed = bench.until(is(DeliveryState::Failed)).await;
+    assert_eq!(failed.delivery.tries, 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_mail_of_a_test_key_goes_to_the_courier_of_tests() {
+    let bench = Bench::new();
+    let mut opening = sample::opening(&*bench.vault, 1);
+    opening.context.owner.mode = Mode::Test;
+    bench.store.open(opening).await.unwrap();
+    let _worker = bench.start();
+
+    let letters = bench.test.wait_for(1).await;
+    assert_eq!(letters[0].code.reveal(), "424242");
+    bench.until(is(DeliveryState::Sent)).await;
+    assert!(bench.live.letters().is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_mail_that_was_sent_is_settled_when_the_storage_is_back() {
+    let bench = Bench::new();
+    bench.open(1).await;
+    let slow = bench.live.clone();
+    let _worker = bench.start();
+    slow.wait_for(1).await;
+    bench.store.fail(true);
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    bench.store.fail(false);
+
+    bench.until(is(DeliveryState::Sent)).await;
+    assert_eq!(bench.live.letters().len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stop_gives_back_the_lease_of_what_it_cannot_finish() {
+    let bench = Bench::new();
+    bench.live.react([Reaction::Hang]);
+    bench.open(1).await;
+    let worker = bench.start();
+    bench.live.wait_for(1).await;
+
+    bench.stop.cancel();
+    worker.await.unwrap();
+
+    let other = Bench {
+        stop: CancellationToken::new(),
+        ..bench
+    };
+    let _worker = other.start();
+    other.until(is(DeliveryState::Sent)).await;
+    assert_eq!(other.live.letters().len(), 2);
+}

@@ -1,0 +1,137 @@
+//! Mocked ports, and use cases on top of them.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use mockall::mock;
+use otpost_domain::{KeyId, Language, Mode, SessionId, TemplateName, Timestamp};
+use otpost_ports::{
+    Applied, Command, KeyRecord, KeyStore, Opening, Owner, ProjectRecord, Purged, Readiness,
+    SessionStore, StoreError, StoredSession,
+};
+use otpost_testkit::{FakeVault, ManualClock, SeededEntropy, sample};
+use tokio::sync::Notify;
+
+use crate::{Caller, Catalogue, Otp, Policies, Ports};
+
+mock! {
+    pub(crate) Sessions {}
+    #[async_trait]
+    impl SessionStore for Sessions {
+        async fn open(&self, opening: Opening) -> Result<(), StoreError>;
+        async fn apply(
+            &self,
+            id: &SessionId,
+            command: Command,
+        ) -> Result<Option<Applied>, StoreError>;
+        async fn find(
+            &self,
+            owner: &Owner,
+            id: &SessionId,
+        ) -> Result<Option<StoredSession>, StoreError>;
+        async fn purge(&self, now: Timestamp, limit: u32) -> Result<Purged, StoreError>;
+    }
+}
+
+mock! {
+    pub(crate) KeyRows {}
+    #[async_trait]
+    impl KeyStore for KeyRows {
+        async fn create_project(&self, project: ProjectRecord) -> Result<bool, StoreError>;
+        async fn projects(&self) -> Result<Vec<ProjectRecord>, StoreError>;
+        async fn insert_key(&self, key: KeyRecord) -> Result<bool, StoreError>;
+        async fn find_key(&self, id: &KeyId) -> Result<Option<KeyRecord>, StoreError>;
+        async fn keys(&self) -> Result<Vec<KeyRecord>, StoreError>;
+        async fn revoke_key(&self, id: &KeyId, now: Timestamp) -> Result<bool, StoreError>;
+    }
+}
+
+mock! {
+    pub(crate) Ready {}
+    #[async_trait]
+    impl Readiness for Ready {
+        async fn ready(&self) -> Result<(), StoreError>;
+    }
+}
+
+/// Use cases on mocks: what a test does not expect to be called fails it.
+pub(crate) struct Bench {
+    pub(crate) sessions: MockSessions,
+    pub(crate) keys: MockKeyRows,
+    pub(crate) policies: Policies,
+    pub(crate) accepts_test_keys: bool,
+    pub(crate) clock: Arc<ManualClock>,
+    pub(crate) vault: Arc<FakeVault>,
+    pub(crate) mail_queued: Arc<Notify>,
+}
+
+impl Bench {
+    pub(crate) fn new() -> Self {
+        Self {
+            sessions: MockSessions::new(),
+            keys: MockKeyRows::new(),
+            policies: Policies::default(),
+            accepts_test_keys: true,
+            clock: Arc::new(ManualClock::default()),
+            vault: Arc::new(FakeVault::new()),
+            mail_queued: Arc::new(Notify::new()),
+        }
+    }
+
+    pub(crate) fn otp(self) -> Otp {
+        let ports = Ports {
+            sessions: Arc::new(self.sessions),
+            keys: Arc::new(self.keys),
+            readiness: Arc::new(MockReady::new()),
+            vault: self.vault,
+            entropy: Arc::new(SeededEntropy::new(7)),
+            clock: self.clock,
+        };
+        let catalogue = Catalogue {
+            templates: ["login", "signup", "reset"]
+                .map(|name| TemplateName::parse(name).unwrap())
+                .to_vec(),
+            languages: ["en", "de"].map(Language::new).to_vec(),
+        };
+        Otp::new(
+            ports,
+            self.policies,
+            catalogue,
+            self.accepts_test_keys,
+            self.mail_queued,
+        )
+    }
+}
+
+pub(crate) fn caller(mode: Mode) -> Caller {
+    Caller {
+        owner: Owner {
+            mode,
+            ..sample::owner()
+        },
+    }
+}
+
+pub(crate) fn unavailable() -> StoreError {
+    StoreError::Unavailable("the disk is full".into())
+}
+
+/// A session as it is stored right after it was opened at noon.
+pub(crate) fn stored(vault: &FakeVault) -> StoredSession {
+    let opening = sample::opening(vault, 1);
+    StoredSession {
+        session: opening.session,
+        context: opening.context,
+        secret: opening.secret,
+        delivery: opening.delivery,
+    }
+}
+
+/// Whether a mail was announced since the last look.
+pub(crate) async fn was_announced(mail_queued: &Notify) -> bool {
+    tokio::select! {
+        biased;
+        () = mail_queued.notified() => true,
+        () = std::future::ready(()) => false,
+    }
+}

@@ -1,0 +1,101 @@
+//! The use cases of the API, together with what they share.
+
+use std::sync::Arc;
+
+use otpost_domain::SessionId;
+use otpost_ports::{
+    Clock, Entropy, KeyStore, RETENTION_SECS, Readiness, SessionStore, StoredSession, Vault,
+};
+use tokio::sync::Notify;
+
+use crate::{Caller, Catalogue, Policies, Rules, ServiceError};
+
+/// The ports that the use cases stand on.
+#[derive(Clone)]
+pub struct Ports {
+    /// Sessions.
+    pub sessions: Arc<dyn SessionStore>,
+    /// API keys.
+    pub keys: Arc<dyn KeyStore>,
+    /// Whether requests can be served.
+    pub readiness: Arc<dyn Readiness>,
+    /// Codes, digests and seals.
+    pub vault: Arc<dyn Vault>,
+    /// Random bytes.
+    pub entropy: Arc<dyn Entropy>,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+}
+
+/// The use cases of the API: [`send`](Self::send), [`verify`](Self::verify),
+/// [`resend`](Self::resend), [`status`](Self::status), and [`authenticate`](Self::authenticate)
+/// before each.
+pub struct Otp {
+    pub(crate) ports: Ports,
+    pub(crate) policies: Policies,
+    pub(crate) catalogue: Catalogue,
+    pub(crate) accepts_test_keys: bool,
+    pub(crate) mail_queued: Arc<Notify>,
+}
+
+impl Otp {
+    /// The use cases on these ports. `mail_queued` is told whenever a mail was committed.
+    #[must_use]
+    pub fn new(
+        ports: Ports,
+        policies: Policies,
+        catalogue: Catalogue,
+        accepts_test_keys: bool,
+        mail_queued: Arc<Notify>,
+    ) -> Self {
+        Self {
+            ports,
+            policies,
+            catalogue,
+            accepts_test_keys,
+            mail_queued,
+        }
+    }
+
+    /// What `caller` may ask.
+    #[must_use]
+    pub fn rules(&self, caller: &Caller) -> Rules<'_> {
+        Rules {
+            policy: self.policies.of(&caller.owner.project),
+            templates: &self.catalogue.templates,
+            mode: caller.owner.mode,
+        }
+    }
+
+    /// Whether requests can be served.
+    ///
+    /// # Errors
+    ///
+    /// What is missing.
+    pub async fn ready(&self) -> Result<(), ServiceError> {
+        Ok(self.ports.readiness.ready().await?)
+    }
+
+    /// Sixteen random bytes, for the identifier of a request that brought none.
+    ///
+    /// # Errors
+    ///
+    /// When no random bytes can be had.
+    pub fn random_id(&self) -> Result<[u8; 16], ServiceError> {
+        Ok(self.ports.entropy.bytes()?)
+    }
+
+    /// The session as it is stored, unless its retention is over.
+    pub(crate) async fn find(
+        &self,
+        caller: &Caller,
+        id: &SessionId,
+    ) -> Result<Option<StoredSession>, ServiceError> {
+        let found = self.ports.sessions.find(&caller.owner, id).await?;
+        Ok(found.filter(|stored| self.is_retained(stored)))
+    }
+
+    pub(crate) fn is_retained(&self, stored: &StoredSession) -> bool {
+        self.ports.clock.now() < stored.session.hard_end().plus_secs(RETENTION_SECS)
+    }
+}
