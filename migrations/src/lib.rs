@@ -1,1 +1,21 @@
-//! The schema of otpost, one file per migration.
+#![doc = include_str!("../README.md")]
+
+use sea_orm_migration::{MigrationTrait, MigratorTrait};
+
+mod m20261122_000001_projects_and_keys;
+mod m20261122_000002_sessions;
+mod m20261122_000003_deliveries;
+
+/// Every migration, in the order of their application.
+#[derive(Clone, Copy, Debug)]
+pub struct Migrator;
+
+impl MigratorTrait for Migrator {
+    fn migrations() -> Vec<Box<dyn MigrationTrait>> {
+        vec![
+            Box::new(m20261122_000001_projects_and_keys::Migration),
+            Box::new(m20261122_000002_sessions::Migration),
+            Box::new(m20261122_000003_deliveries::Migration),
+        ]
+    }
+}

@@ -1,0 +1,10 @@
+//! The tables as SeaORM entities; what a column means stands in the migrations.
+#![expect(
+    unreachable_pub,
+    reason = "the derives make public items, and these modules are private"
+)]
+
+pub mod api_key;
+pub mod delivery;
+pub mod project;
+pub mod session;

@@ -1,0 +1,210 @@
+//! The port of the outbox: leases on rows of mails.
+
+use async_trait::async_trait;
+use otpost_domain::{SessionId, Timestamp};
+use otpost_ports::{Claim, LeaseToken, Outbox, OutboxEntry, Settlement, StoreError, StoredSession};
+use sea_orm::sea_query::{Expr, Value};
+use sea_orm::{
+    ColumnTrait, Condition, ConnectionTrait, EntityTrait, ExprTrait, NotSet, QueryFilter,
+    QueryOrder, QuerySelect, SelectTwo, Set, UpdateMany,
+};
+
+use crate::convert::delivery::{DELIVERIES, FAILED, QUEUED, SENT, reply_columns};
+use crate::convert::session::{Kept, SESSIONS};
+use crate::entity::{delivery, session};
+use crate::error::{reading, unavailable};
+use crate::rows::Rows;
+use crate::{Storage, convert};
+
+#[async_trait]
+impl Outbox for Storage {
+    async fn claim(&self, claim: Claim) -> Result<Vec<StoredSession>, StoreError> {
+        // An idle poll takes no write lock.
+        if due_rows(&self.reader, claim.now, 1).await?.is_empty() {
+            return Ok(Vec::new());
+        }
+        let transaction = self.begin().await?;
+        let due = due_rows(&transaction, claim.now, claim.limit).await?;
+        let ids = due.iter().map(|rows| rows.delivery.session_id.clone());
+        let lease = delivery::ActiveModel {
+            lease_token: Set(Some(claim.token.0.to_vec())),
+            lease_until: Set(Some(claim.until.as_millis())),
+            ..Default::default()
+        };
+        delivery::Entity::update_many()
+            .set(lease)
+            .filter(delivery::Column::SessionId.is_in(ids))
+            .exec(&transaction)
+            .await
+            .map_err(unavailable)?;
+        transaction.commit().await.map_err(unavailable)?;
+        Ok(due.into_iter().filter_map(readable).collect())
+    }
+
+    async fn settle(
+        &self,
+        id: &SessionId,
+        token: LeaseToken,
+        settlement: Settlement,
+    ) -> Result<bool, StoreError> {
+        let update = settled(&settlement)
+            .col_expr(delivery::Column::LeaseToken, null_bytes())
+            .col_expr(delivery::Column::LeaseUntil, null_number())
+            .filter(delivery::Column::SessionId.eq(id.as_bytes().to_vec()))
+            .filter(delivery::Column::LeaseToken.eq(token.0.to_vec()));
+        write(self, update).await
+    }
+
+    async fn list(&self, limit: u32) -> Result<Vec<OutboxEntry>, StoreError> {
+        let rows = delivery::Entity::find()
+            .filter(delivery::Column::State.is_in([QUEUED, FAILED]))
+            .order_by_asc(delivery::Column::SessionId)
+            .limit(u64::from(limit))
+            .find_also_related(session::Entity)
+            .all(&self.reader)
+            .await
+            .map_err(reading(DELIVERIES.0))?;
+        rows.into_iter().map(entry).collect()
+    }
+
+    async fn retry(&self, id: &SessionId, now: Timestamp) -> Result<bool, StoreError> {
+        let update = delivery::Entity::update_many()
+            .col_expr(delivery::Column::State, Expr::value(QUEUED))
+            .col_expr(delivery::Column::DueAt, Expr::value(now.as_millis()))
+            .filter(delivery::Column::SessionId.eq(id.as_bytes().to_vec()))
+            .filter(delivery::Column::State.is_in([QUEUED, FAILED]));
+        write(self, update).await
+    }
+}
+
+/// Mails that are due at `now` and leased by nobody then, the longest due first.
+async fn due_rows(
+    connection: &impl ConnectionTrait,
+    now: Timestamp,
+    limit: u32,
+) -> Result<Vec<Rows>, StoreError> {
+    let rows = due(now, limit)
+        .all(connection)
+        .await
+        .map_err(reading(DELIVERIES.0))?;
+    rows.into_iter()
+        .map(|(delivery, session)| {
+            let session = session.ok_or_else(|| SESSIONS.corrupt("a mail has no session"))?;
+            Ok(Rows { session, delivery })
+        })
+        .collect()
+}
+
+fn due(now: Timestamp, limit: u32) -> SelectTwo<delivery::Entity, session::Entity> {
+    let is_free = Condition::any()
+        .add(delivery::Column::LeaseUntil.is_null())
+        .add(delivery::Column::LeaseUntil.lte(now.as_millis()));
+    delivery::Entity::find()
+        .filter(is_queued())
+        .filter(delivery::Column::DueAt.lte(now.as_millis()))
+        .filter(is_free)
+        .order_by_asc(delivery::Column::DueAt)
+        .limit(u64::from(limit))
+        .find_also_related(session::Entity)
+}
+
+/// With the number as a literal, as in the partial index: a plan made before the parameters are
+/// known could not take it.
+fn is_queued() -> Expr {
+    Expr::col((delivery::Entity, delivery::Column::State)).eq(Expr::cust(QUEUED.to_string()))
+}
+
+/// A corrupt row stays leased and is reported; it does not hold up the others.
+fn readable(rows: Rows) -> Option<StoredSession> {
+    let id = <[u8; SessionId::BYTES]>::try_from(rows.session.id.as_slice());
+    match rows.read() {
+        Ok(stored) => Some(stored),
+        Err(error) => {
+            let session = id.map_or_else(
+                |_| "unknown".to_owned(),
+                |bytes| SessionId::from_bytes(bytes).short(),
+            );
+            tracing::error!(session, %error, "a mail cannot be sent");
+            None
+        }
+    }
+}
+
+/// What a settlement writes, the lease apart.
+fn settled(settlement: &Settlement) -> UpdateMany<delivery::Entity> {
+    let update = delivery::Entity::update_many();
+    let (state, due_at, reply) = match *settlement {
+        Settlement::Released => return update,
+        Settlement::Sent => (SENT, None, None),
+        Settlement::Retry { due_at, reply } => (QUEUED, Some(due_at), reply),
+        Settlement::Failed { reply } => (FAILED, None, reply),
+    };
+    let (reply_code, reply_enhanced) = reply_columns(reply);
+    let columns = delivery::ActiveModel {
+        state: Set(state),
+        due_at: due_at.map_or(NotSet, |at| Set(at.as_millis())),
+        reply_code: Set(reply_code),
+        reply_enhanced: Set(reply_enhanced),
+        ..Default::default()
+    };
+    let one_more = Expr::col(delivery::Column::Tries).add(1);
+    update
+        .set(columns)
+        .col_expr(delivery::Column::Tries, one_more)
+}
+
+/// Writes one row in a transaction of its own; `false` when the row is not there.
+async fn write(
+    storage: &Storage,
+    update: UpdateMany<delivery::Entity>,
+) -> Result<bool, StoreError> {
+    let transaction = storage.begin().await?;
+    let updated = update.exec(&transaction).await.map_err(unavailable)?;
+    if updated.rows_affected == 0 {
+        return Ok(false);
+    }
+    transaction.commit().await.map_err(unavailable)?;
+    Ok(true)
+}
+
+fn entry(
+    (row, session): (delivery::Model, Option<session::Model>),
+) -> Result<OutboxEntry, StoreError> {
+    let session = session.ok_or_else(|| SESSIONS.corrupt("a mail has no session"))?;
+    let Kept {
+        session, context, ..
+    } = convert::session::read(session)?;
+    Ok(OutboxEntry {
+        session: *session.id(),
+        owner: context.owner,
+        delivery: convert::delivery::read(&row)?,
+        reply: convert::delivery::read_reply(&row)?,
+    })
+}
+
+fn null_bytes() -> Expr {
+    Expr::value(Value::Bytes(None))
+}
+
+fn null_number() -> Expr {
+    Expr::value(Value::BigInt(None))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::connect::tests::plan;
+    use sea_orm::{DbBackend, QueryTrait};
+
+    #[tokio::test]
+    async fn the_queue_is_read_by_its_partial_index() {
+        let query = due(Timestamp::from_millis(0), 10).build(DbBackend::Sqlite);
+        let plan = plan(query).await;
+        assert!(
+            plan.contains("deliveries_queued_by_due_at (due_at<?)"),
+            "{plan}"
+        );
+        assert!(!plan.contains("SCAN"), "{plan}");
+        assert!(!plan.contains("TEMP B-TREE"), "{plan}");
+    }
+}

@@ -1,0 +1,136 @@
+//! Purging by rule: secrets at the hard end, rows when their retention is over.
+
+use otpost_domain::Timestamp;
+use otpost_ports::{Purged, RETENTION_SECS, StoreError};
+use sea_orm::sea_query::{Expr, Value};
+use sea_orm::{
+    ColumnTrait, Condition, ConnectionTrait, EntityTrait, QueryFilter, QuerySelect, Select,
+};
+
+use crate::Storage;
+use crate::convert::session::{CLOSED, HARD_END_REACHED, PENDING, SESSIONS};
+use crate::entity::{delivery, session};
+use crate::error::{reading, unavailable};
+
+/// The most sessions in one commit: others wait for the write lock meanwhile.
+const BATCH_MAX: u32 = 1_000;
+
+/// As [`SessionStore::purge`](otpost_ports::SessionStore::purge).
+pub(crate) async fn purge(
+    storage: &Storage,
+    now: Timestamp,
+    limit: u32,
+) -> Result<Purged, StoreError> {
+    let limit = limit.min(BATCH_MAX);
+    let is_idle = ids(&storage.reader, ended(now), 1).await?.is_empty()
+        && ids(&storage.reader, forgotten(now), 1).await?.is_empty();
+    if is_idle {
+        return Ok(Purged::default());
+    }
+    let transaction = storage.begin().await?;
+    let closed = close(&transaction, ids(&transaction, ended(now), limit).await?).await?;
+    let deleted = delete(
+        &transaction,
+        ids(&transaction, forgotten(now), limit).await?,
+    )
+    .await?;
+    transaction.commit().await.map_err(unavailable)?;
+    Ok(Purged { closed, deleted })
+}
+
+/// Sessions that wait past their hard end.
+fn ended(now: Timestamp) -> Condition {
+    Condition::all()
+        .add(session::Column::State.eq(PENDING))
+        .add(session::Column::HardEnd.lte(now.as_millis()))
+}
+
+/// Closed sessions whose retention is over.
+fn forgotten(now: Timestamp) -> Condition {
+    let last = now.minus_secs(RETENTION_SECS);
+    Condition::all()
+        .add(session::Column::State.is_in(CLOSED))
+        .add(session::Column::HardEnd.lte(last.as_millis()))
+}
+
+async fn ids(
+    connection: &impl ConnectionTrait,
+    which: Condition,
+    limit: u32,
+) -> Result<Vec<Vec<u8>>, StoreError> {
+    query(which, limit)
+        .into_tuple()
+        .all(connection)
+        .await
+        .map_err(reading(SESSIONS.0))
+}
+
+fn query(which: Condition, limit: u32) -> Select<session::Entity> {
+    session::Entity::find()
+        .select_only()
+        .column(session::Column::Id)
+        .filter(which)
+        .limit(u64::from(limit))
+}
+
+/// [`Session::close_at_hard_end`](otpost_domain::Session::close_at_hard_end) as one statement, so
+/// that a row which no longer converts loses its secret too. A test holds it against the domain.
+async fn close(connection: &impl ConnectionTrait, ids: Vec<Vec<u8>>) -> Result<u64, StoreError> {
+    let mut update = session::Entity::update_many()
+        .col_expr(session::Column::State, Expr::value(HARD_END_REACHED))
+        .col_expr(
+            session::Column::ClosedAt,
+            Expr::col(session::Column::HardEnd),
+        )
+        .col_expr(session::Column::Resends, Expr::value(Value::SmallInt(None)))
+        .col_expr(
+            session::Column::SecretNonce,
+            Expr::value(Value::Bytes(None)),
+        );
+    for column in [
+        session::Column::Generation,
+        session::Column::CodeIssuedAt,
+        session::Column::MailedAt,
+        session::Column::SecretKid,
+    ] {
+        update = update.col_expr(column, Expr::value(Value::BigInt(None)));
+    }
+    let updated = update
+        .filter(session::Column::Id.is_in(ids))
+        .exec(connection)
+        .await
+        .map_err(unavailable)?;
+    Ok(updated.rows_affected)
+}
+
+async fn delete(connection: &impl ConnectionTrait, ids: Vec<Vec<u8>>) -> Result<u64, StoreError> {
+    delivery::Entity::delete_many()
+        .filter(delivery::Column::SessionId.is_in(ids.clone()))
+        .exec(connection)
+        .await
+        .map_err(unavailable)?;
+    let deleted = session::Entity::delete_many()
+        .filter(session::Column::Id.is_in(ids))
+        .exec(connection)
+        .await
+        .map_err(unavailable)?;
+    Ok(deleted.rows_affected)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::connect::tests::plan;
+    use sea_orm::{DbBackend, QueryTrait};
+
+    #[tokio::test]
+    async fn both_rules_read_by_index() {
+        let now = Timestamp::from_millis(0);
+        for (rule, which) in [("ended", ended(now)), ("forgotten", forgotten(now))] {
+            let plan = plan(query(which, 10).build(DbBackend::Sqlite)).await;
+            let index = "sessions_by_state_and_hard_end (state=? AND hard_end<?)";
+            assert!(plan.contains(index), "{rule}: {plan}");
+            assert!(!plan.contains("SCAN"), "{rule}: {plan}");
+        }
+    }
+}

@@ -1,0 +1,55 @@
+//! Reading a session with its mail.
+
+use otpost_domain::SessionId;
+use otpost_ports::{Owner, StoreError, StoredSession};
+use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter};
+
+use crate::convert;
+use crate::convert::delivery::DELIVERIES;
+use crate::convert::session::{Kept, SESSIONS};
+use crate::entity::{delivery, session};
+use crate::error::reading;
+
+/// The row of a session and that of its mail.
+pub(crate) struct Rows {
+    pub(crate) session: session::Model,
+    pub(crate) delivery: delivery::Model,
+}
+
+impl Rows {
+    /// What they say.
+    pub(crate) fn read(self) -> Result<StoredSession, StoreError> {
+        let delivery = convert::delivery::read(&self.delivery)?;
+        let Kept {
+            session,
+            context,
+            secret,
+        } = convert::session::read(self.session)?;
+        Ok(StoredSession {
+            session,
+            context,
+            secret,
+            delivery,
+        })
+    }
+}
+
+/// The rows of one session, for its owner only.
+pub(crate) async fn load(
+    connection: &impl ConnectionTrait,
+    owner: &Owner,
+    id: &SessionId,
+) -> Result<Option<Rows>, StoreError> {
+    let found = session::Entity::find_by_id(id.as_bytes().to_vec())
+        .filter(session::Column::Project.eq(owner.project.as_str()))
+        .filter(session::Column::Mode.eq(convert::mode_number(owner.mode)))
+        .find_also_related(delivery::Entity)
+        .one(connection)
+        .await
+        .map_err(reading(SESSIONS.0))?;
+    match found {
+        None => Ok(None),
+        Some((_, None)) => Err(DELIVERIES.corrupt("a session has no mail")),
+        Some((session, Some(delivery))) => Ok(Some(Rows { session, delivery })),
+    }
+}

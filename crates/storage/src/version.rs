@@ -1,0 +1,45 @@
+//! Which SQLite is new enough.
+
+/// The oldest SQLite that is taken: before it, a checkpoint that races a commit which resets the
+/// write-ahead log can corrupt the file (<https://sqlite.org/wal.html#walresetbug>).
+pub(crate) const SQLITE_MIN: [u32; 3] = [3, 51, 3];
+
+/// Whether `version`, as `sqlite_version()` says it, is [`SQLITE_MIN`] or newer. What is no
+/// version is not new enough.
+pub(crate) fn is_new_enough(version: &str) -> bool {
+    let mut parts = version.split('.').map(str::parse::<u32>);
+    let (Some(Ok(major)), Some(Ok(minor)), Some(Ok(patch))) =
+        (parts.next(), parts.next(), parts.next())
+    else {
+        return false;
+    };
+    [major, minor, patch] >= SQLITE_MIN
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_version_is_compared_number_by_number() {
+        for (version, expected) in [
+            ("3.51.3", true),
+            ("3.51.10", true),
+            ("3.52.0", true),
+            ("4.0.0", true),
+            ("3.51.3.1", true),
+            ("3.51.2", false),
+            ("3.9.99", false),
+            ("2.99.99", false),
+        ] {
+            assert_eq!(is_new_enough(version), expected, "{version}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_version_is_not_new_enough() {
+        for version in ["", "3", "3.51", "3.x.4", "new", "-3.51.3"] {
+            assert!(!is_new_enough(version), "{version}");
+        }
+    }
+}

@@ -1,0 +1,14 @@
+//! What SQLite adds to the promises of the ports: files, schema, locks, faults and races.
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test fails by a panic"
+)]
+
+mod at_rest;
+mod cancelled;
+mod corrupt;
+mod races;
+mod schema;
+mod support;
+mod unavailable;
