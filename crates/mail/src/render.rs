@@ -1,0 +1,109 @@
+//! From a letter to its message.
+
+use otpost_domain::{Language, TemplateName};
+use otpost_ports::{DeliveryError, Letter};
+
+use crate::catalogue::{Catalogue, Content, Values};
+use crate::lifetime::Lifetime;
+use crate::{Message, Sender, Senders, TemplateError};
+
+/// Writes messages. Holds every template, compiled and proven.
+#[derive(Debug)]
+pub struct Renderer {
+    catalogue: Catalogue,
+    senders: Senders,
+}
+
+impl Renderer {
+    /// A renderer with the built-in templates.
+    ///
+    /// # Errors
+    ///
+    /// [`TemplateError`] when a template is broken: each is rendered once here.
+    pub fn new(senders: Senders) -> Result<Self, TemplateError> {
+        Ok(Self {
+            catalogue: Catalogue::built_in()?,
+            senders,
+        })
+    }
+
+    /// The names that a request may ask for.
+    #[must_use]
+    pub fn templates(&self) -> Vec<TemplateName> {
+        self.catalogue.templates().to_vec()
+    }
+
+    /// The languages that every template has; the first is for readers whose own is not there.
+    #[must_use]
+    pub fn languages(&self) -> Vec<Language> {
+        self.catalogue.languages().to_vec()
+    }
+
+    pub(crate) fn default_sender(&self) -> &Sender {
+        &self.senders.default
+    }
+
+    /// The message of `letter`, the same each time but for its date and the lifetime it names.
+    ///
+    /// The built-in templates use one of the caller's variables: `name`, for a greeting. Others
+    /// are there for templates that use them.
+    ///
+    /// # Errors
+    ///
+    /// [`DeliveryError::Permanent`] when a variable holds a control character or the template is
+    /// not there any more.
+    pub fn message(&self, letter: &Letter) -> Result<Message, DeliveryError> {
+        if has_control(letter) {
+            return Err(refused("a variable holds a control character"));
+        }
+        let sender = self.senders.of(&letter.owner.project);
+        let language = self.language_of(letter);
+        let content = self.content(letter, sender, language)?;
+        Message::build(letter, sender, language, content)
+    }
+
+    fn content(
+        &self,
+        letter: &Letter,
+        sender: &Sender,
+        language: &Language,
+    ) -> Result<Content, DeliveryError> {
+        if !self.catalogue.templates().contains(&letter.template) {
+            return Err(refused("the template is not configured any more"));
+        }
+        let values = Values {
+            code: letter.code.reveal(),
+            product: sender.product(),
+            lifetime: Lifetime::of(letter.now.until(letter.expires_at)),
+            footer: sender.footer(language),
+            variables: &letter.variables,
+        };
+        self.catalogue
+            .content(language, &letter.template, values)
+            .map_err(|error| refused(&error.to_string()))
+    }
+
+    /// The letter's language; another when it is not there any more.
+    fn language_of<'a>(&'a self, letter: &'a Letter) -> &'a Language {
+        let languages = self.catalogue.languages();
+        Language::nearest(languages, letter.language.as_str())
+            .or(languages.first())
+            .unwrap_or(&letter.language)
+    }
+}
+
+/// RUSTSEC-2026-0561: no line break of a caller's reaches the wire, in whatever part.
+fn has_control(letter: &Letter) -> bool {
+    letter
+        .variables
+        .iter()
+        .flat_map(|(name, value)| name.chars().chain(value.chars()))
+        .any(char::is_control)
+}
+
+fn refused(cause: &str) -> DeliveryError {
+    DeliveryError::Permanent {
+        cause: cause.to_owned(),
+        reply: None,
+    }
+}

@@ -1,0 +1,91 @@
+//! Messages, couriers and the inbox, from outside.
+#![expect(
+    clippy::unwrap_used,
+    reason = "helpers of tests fail their test by a panic"
+)]
+
+mod capture;
+mod detector;
+mod messages;
+mod smtp;
+mod smtp_faults;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use otpost_domain::Language;
+use otpost_mail::{Mailbox, Patience, RelaySettings, Renderer, Sender, Senders, SmtpCourier};
+use otpost_testkit::relay::Relay;
+use otpost_testkit::sample;
+
+/// Two senders: the default one, and one of the project `books` with letters beyond ASCII.
+fn renderer() -> Arc<Renderer> {
+    let mailbox = |text| Mailbox::parse(text).unwrap();
+    let no_footer = BTreeMap::new();
+    let footer = BTreeMap::from([(
+        Language::new("de"),
+        "Bücher & Söhne GmbH\nAmtsgericht Köln HRB 1".to_owned(),
+    )]);
+    let acme = Sender::new(mailbox("no-reply@acme.example"), "Acme", &no_footer).unwrap();
+    let books = mailbox("Bücher & Söhne <code@bücher.example>");
+    let books = Sender::new(books, "Bücher & Söhne", &footer).unwrap();
+    let senders = Senders {
+        default: acme,
+        projects: BTreeMap::from([(sample::project("books"), books)]),
+    };
+    Arc::new(Renderer::new(senders).unwrap())
+}
+
+/// How `relay` is used, its authority trusted. Whoever does not answer is waited for a second.
+fn settings(relay: &Relay) -> RelaySettings {
+    let second = Duration::from_secs(1);
+    RelaySettings {
+        ca_pem: Some(relay.ca_pem().into()),
+        patience: Patience {
+            open: 3 * second,
+            reply: second,
+            verdict: second,
+        },
+        ..RelaySettings::from_url(&relay.url()).unwrap()
+    }
+}
+
+fn courier<const N: usize>(relays: [&Relay; N]) -> SmtpCourier {
+    let relays = relays.map(settings).to_vec();
+    SmtpCourier::new(renderer(), relays).unwrap()
+}
+
+/// The contrast (WCAG 2.2, 1.4.3) of the text and background colours in CSS declarations.
+/// `None` where neither is set; a text colour without its background is an error.
+fn contrast(css: &str) -> Option<f64> {
+    let value = |wanted: &str| {
+        css.split(['{', ';', '}']).find_map(|declaration| {
+            let (name, value) = declaration.split_once(':')?;
+            let value = value.replace("!important", "");
+            (name.trim() == wanted).then(|| luminance(value.trim()))
+        })
+    };
+    match (value("color"), value("background-color")) {
+        (Some(text), Some(ground)) => {
+            let (light, dark) = (text.max(ground), text.min(ground));
+            Some((light + 0.05) / (dark + 0.05))
+        }
+        (None, None) => None,
+        _ => panic!("text and background colours come together: {css}"),
+    }
+}
+
+fn luminance(color: &str) -> f64 {
+    let digits = color.strip_prefix('#').unwrap();
+    assert_eq!(digits.len(), 6, "{color}");
+    let channel = |at: usize| {
+        let value = f64::from(u8::from_str_radix(&digits[at..at + 2], 16).unwrap()) / 255.0;
+        if value <= 0.040_45 {
+            value / 12.92
+        } else {
+            ((value + 0.055) / 1.055).powf(2.4)
+        }
+    };
+    0.2126 * channel(0) + 0.7152 * channel(2) + 0.0722 * channel(4)
+}
