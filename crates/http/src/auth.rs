@@ -1,0 +1,157 @@
+//! Who is calling: the bearer credential of RFC 6750, 2.1.
+
+use std::future::Future;
+use std::pin::Pin;
+
+use actix_web::dev::Payload;
+use actix_web::http::header::{AUTHORIZATION, HeaderMap, HeaderValue};
+use actix_web::web::Data;
+use actix_web::{FromRequest, HttpMessage, HttpRequest};
+use otpost_service::{AccessError, Caller, Otp, ServiceError};
+
+use crate::error::{ApiError, Denied};
+
+/// A caller whose key was accepted, and the use cases it may call.
+pub(crate) struct Access {
+    pub(crate) otp: Data<Otp>,
+    pub(crate) caller: Caller,
+}
+
+/// Marks a request whose key is a test key; the answer will say so.
+pub(crate) struct UsesTestKey;
+
+impl Access {
+    /// Judges the credential of a request.
+    ///
+    /// # Errors
+    ///
+    /// 400, 401, 403, or that nobody can tell.
+    pub(crate) async fn of(request: &HttpRequest) -> Result<Self, ApiError> {
+        let otp = use_cases(request)?;
+        let key = bearer(request.headers())?;
+        let caller = otp.authenticate(key).await.map_err(|error| match error {
+            AccessError::Unauthorized => Denied::KeyRefused.into(),
+            AccessError::Forbidden => Denied::KeyWithoutPermission.into(),
+            AccessError::Service(cause) => ApiError::Service(cause),
+        })?;
+        if caller.is_test() {
+            request.extensions_mut().insert(UsesTestKey);
+        }
+        Ok(Self { otp, caller })
+    }
+}
+
+impl FromRequest for Access {
+    type Error = ApiError;
+    type Future = Pin<Box<dyn Future<Output = Result<Self, ApiError>>>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let request = request.clone();
+        Box::pin(async move { Self::of(&request).await })
+    }
+}
+
+/// The use cases that the server was started with.
+pub(crate) fn use_cases(request: &HttpRequest) -> Result<Data<Otp>, ServiceError> {
+    let otp = request.app_data::<Data<Otp>>().cloned();
+    otp.ok_or_else(|| ServiceError::Broken("the server has no use cases".into()))
+}
+
+/// The one bearer credential of a request.
+fn bearer(headers: &HeaderMap) -> Result<&str, Denied> {
+    let mut values = headers.get_all(AUTHORIZATION);
+    let value = values.next().ok_or(Denied::NoCredentials)?;
+    if values.next().is_some() {
+        return Err(Denied::MalformedCredentials);
+    }
+    read_credential(value)
+}
+
+fn read_credential(value: &HeaderValue) -> Result<&str, Denied> {
+    let text = value.to_str().map_err(|_| Denied::MalformedCredentials)?;
+    let (scheme, credential) = text.split_once(' ').unwrap_or((text, ""));
+    if !is_token(scheme) {
+        return Err(Denied::MalformedCredentials);
+    }
+    if !scheme.eq_ignore_ascii_case("Bearer") {
+        return Err(Denied::NoCredentials);
+    }
+    let credential = credential.trim_matches(' ');
+    if is_b64token(credential) {
+        Ok(credential)
+    } else {
+        Err(Denied::MalformedCredentials)
+    }
+}
+
+/// RFC 9110, 5.6.2: what a scheme is made of.
+fn is_token(text: &str) -> bool {
+    let is_tchar = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
+    !text.is_empty() && text.bytes().all(is_tchar)
+}
+
+/// RFC 6750, 2.1.
+fn is_b64token(text: &str) -> bool {
+    let body = text.trim_end_matches('=');
+    let is_inner = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~+/".contains(&byte);
+    !body.is_empty() && body.bytes().all(is_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(value: &[u8]) -> Result<String, Denied> {
+        let value = HeaderValue::from_bytes(value).unwrap();
+        read_credential(&value).map(str::to_owned)
+    }
+
+    #[test]
+    fn a_bearer_credential_is_read_in_any_case_of_its_scheme() {
+        for value in [
+            "Bearer k",
+            "bearer k",
+            "BEARER k",
+            "bEaReR   k",
+            "Bearer k ",
+        ] {
+            assert_eq!(read(value.as_bytes()).unwrap(), "k", "{value}");
+        }
+        assert_eq!(read(b"Bearer aZ09-._~+/==").unwrap(), "aZ09-._~+/==");
+    }
+
+    #[test]
+    fn another_scheme_is_no_credential() {
+        for value in [
+            "Basic dXNlcjpwYXNz",
+            "Digest username=\"x\", realm=\"y\"",
+            "Negotiate",
+        ] {
+            let read = read(value.as_bytes());
+            assert!(matches!(read, Err(Denied::NoCredentials)), "{value}");
+        }
+    }
+
+    #[test]
+    fn everything_else_is_malformed() {
+        for value in [
+            &b""[..],
+            b"Bearer",
+            b"Bearer ",
+            b"Bearer a b",
+            b"Bearer a, Bearer b",
+            b"Bearer a,b",
+            b"Bearer =",
+            b"Bearer a=b",
+            b"Bearer \"a\"",
+            b"Bearer\ta",
+            b"Bearer:a",
+            b"Bearer \xe4",
+            b"\xe4",
+        ] {
+            let read = read(value);
+            let shown = value.escape_ascii();
+            assert!(matches!(read, Err(Denied::MalformedCredentials)), "{shown}");
+        }
+    }
+}

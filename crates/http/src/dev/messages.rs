@@ -1,0 +1,102 @@
+//! The captured messages: `GET` and `DELETE /dev/inbox/messages`, and what the page needs.
+
+use std::time::Duration;
+
+use actix_web::http::header::{CONTENT_SECURITY_POLICY, ContentType};
+use actix_web::web::Data;
+use actix_web::{HttpRequest, HttpResponse};
+use otpost_service::{Message, MessageFilter};
+use serde::Serialize;
+
+use super::{DevInbox, query};
+use crate::error::{ApiError, BadRequest};
+use crate::instant::Instant;
+
+/// What the HTML part of a message may do: nothing but to look as it was written.
+const MESSAGE_POLICY: &str = "sandbox; default-src 'none'; style-src 'unsafe-inline'; \
+                              img-src data:; base-uri 'none'; form-action 'none'; \
+                              frame-ancestors 'self'";
+
+#[derive(Serialize)]
+struct Answer<'a> {
+    messages: Vec<Item<'a>>,
+}
+
+#[derive(Serialize)]
+struct Item<'a> {
+    id: &'a str,
+    to: &'a str,
+    session_id: &'a str,
+    template: &'a str,
+    subject: &'a str,
+    code: &'a str,
+    text: &'a str,
+    html: &'a str,
+    headers: &'a [(String, String)],
+    received_at: Instant,
+}
+
+impl<'a> From<&'a Message> for Item<'a> {
+    fn from(message: &'a Message) -> Self {
+        Self {
+            id: &message.id,
+            to: &message.to,
+            session_id: &message.session_id,
+            template: &message.template,
+            subject: &message.subject,
+            code: &message.code,
+            text: &message.text,
+            html: &message.html,
+            headers: &message.headers,
+            received_at: Instant(message.received_at),
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct Revision {
+    revision: u64,
+}
+
+/// Every message that is asked for, the newest first.
+pub(super) async fn list(
+    inbox: Data<DevInbox>,
+    request: HttpRequest,
+) -> Result<HttpResponse, ApiError> {
+    let (filter, wait) = query::of_messages(request.query_string())?;
+    let messages = inbox.list(&filter, wait).await?;
+    let messages = messages.iter().map(Item::from).collect();
+    Ok(HttpResponse::Ok().json(Answer { messages }))
+}
+
+/// Empties the inbox.
+pub(super) async fn clear(inbox: Data<DevInbox>) -> Result<HttpResponse, ApiError> {
+    inbox.inbox.clear().await?;
+    Ok(HttpResponse::NoContent().finish())
+}
+
+/// The revision of the inbox once it is another than the one that a page has seen.
+pub(super) async fn revision(
+    inbox: Data<DevInbox>,
+    request: HttpRequest,
+) -> Result<HttpResponse, ApiError> {
+    let (seen, wait) = query::of_revision(request.query_string())?;
+    let revision = inbox.revision_after(seen, wait).await;
+    Ok(HttpResponse::Ok().json(Revision { revision }))
+}
+
+/// The HTML part of one message, for a frame that lets it do nothing.
+pub(super) async fn html(
+    inbox: Data<DevInbox>,
+    request: HttpRequest,
+) -> Result<HttpResponse, ApiError> {
+    let id = request.match_info().get("id").unwrap_or_default();
+    let everything = MessageFilter::default();
+    let messages = inbox.list(&everything, Duration::ZERO).await?;
+    let message = messages.into_iter().find(|message| message.id == id);
+    let message = message.ok_or(BadRequest::NotFound)?;
+    Ok(HttpResponse::Ok()
+        .content_type(ContentType::html())
+        .insert_header((CONTENT_SECURITY_POLICY, MESSAGE_POLICY))
+        .body(message.html))
+}

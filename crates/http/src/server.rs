@@ -1,0 +1,99 @@
+//! Running the HTTP server on sockets that are bound already.
+
+use std::io;
+use std::net::TcpListener;
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix_web::middleware::from_fn;
+use actix_web::web::Data;
+use actix_web::{App, HttpServer};
+use otpost_service::Otp;
+use tokio_util::sync::CancellationToken;
+
+use crate::app::{not_found, routes};
+use crate::cors::{self, Origins};
+use crate::dev::{self, Dev, DevInbox};
+use crate::shell;
+
+/// How long a client may take over the head of a request. With the next one, and as for the body,
+/// a slow client holds a socket for ten seconds at most.
+const HEAD_TIMEOUT: Duration = Duration::from_secs(8);
+/// How long a client may take to close a connection that the server has ended.
+const DISCONNECT_TIMEOUT: Duration = Duration::from_secs(2);
+/// How long an idle connection stays open: longer than the 60 seconds that reverse proxies keep
+/// theirs, so that no proxy writes into one that is being closed.
+const KEEP_ALIVE: Duration = Duration::from_secs(75);
+/// How long requests under way may go on after a stop, in seconds.
+const SHUTDOWN_TIMEOUT_SECS: u64 = 8;
+
+/// What to serve.
+#[derive(Clone)]
+pub struct Server {
+    /// The use cases.
+    pub otp: Arc<Otp>,
+    /// Worker threads, at least 1.
+    pub workers: usize,
+    /// Origins whose browsers may call the API, such as `https://app.example.com`. None by
+    /// default: a key is a secret of servers.
+    pub cors_origins: Vec<String>,
+    /// The routes of a development run. In production there are none.
+    pub dev: Option<Dev>,
+}
+
+/// Serves on `listeners` until `stop`, and then until the requests under way are answered, at
+/// most eight seconds.
+///
+/// # Errors
+///
+/// When a listener cannot be used or the server breaks.
+pub async fn serve(
+    listeners: Vec<TcpListener>,
+    server: Server,
+    stop: CancellationToken,
+) -> io::Result<()> {
+    // Apart, so that nothing of the application is held across an await: this future may be
+    // spawned on any thread.
+    let running = start(listeners, server, stop)?;
+    running.await
+}
+
+fn start(
+    listeners: Vec<TcpListener>,
+    server: Server,
+    stop: CancellationToken,
+) -> io::Result<actix_web::dev::Server> {
+    let Server {
+        otp,
+        workers,
+        cors_origins,
+        dev,
+    } = server;
+    let otp = Data::from(otp);
+    let origins = Data::new(Origins::new(cors_origins));
+    let dev = dev.map(|dev| Data::new(DevInbox::new(dev, stop.clone())));
+    let app = move || {
+        let app = App::new()
+            .app_data(otp.clone())
+            .app_data(origins.clone())
+            .configure(routes);
+        let app = match &dev {
+            Some(dev) => app.configure(|config| dev::routes(config, dev.clone())),
+            None => app,
+        };
+        app.default_service(actix_web::web::to(not_found))
+            .wrap(from_fn(cors::middleware))
+            .wrap(from_fn(shell::middleware))
+    };
+    let mut http = HttpServer::new(app)
+        .workers(workers.max(1))
+        .client_request_timeout(HEAD_TIMEOUT)
+        .client_disconnect_timeout(DISCONNECT_TIMEOUT)
+        .keep_alive(KEEP_ALIVE)
+        .shutdown_timeout(SHUTDOWN_TIMEOUT_SECS)
+        .shutdown_signal(stop.cancelled_owned());
+    for listener in listeners {
+        http = http.listen(listener)?;
+    }
+    Ok(http.run())
+}

@@ -1,0 +1,61 @@
+//! `GET /status/{session_id}`: how a session stands, which changes nothing.
+
+use actix_web::http::header::{HeaderName, HeaderValue};
+use actix_web::{HttpRequest, HttpResponse};
+use otpost_domain::{SessionId, Status};
+use otpost_service::{DeliveryView, SessionView};
+use serde::Serialize;
+
+use crate::auth::Access;
+use crate::envelope;
+use crate::error::{ApiError, Refused};
+use crate::instant::Instant;
+
+/// Tells what became of the last mail.
+pub(crate) const OTPOST_DELIVERY: HeaderName = HeaderName::from_static("otpost-delivery");
+
+#[derive(Serialize)]
+struct Answer<'a> {
+    session_id: String,
+    email: &'a str,
+    status: &'static str,
+    attempts: u8,
+    max_attempts: u8,
+    expires_at: Instant,
+}
+
+/// Answers with what is true at this instant.
+pub(crate) async fn handle(access: Access, request: HttpRequest) -> Result<HttpResponse, ApiError> {
+    let Access { otp, caller } = access;
+    let text = request.match_info().get("session_id").unwrap_or_default();
+    let session_id = SessionId::parse(text).ok_or(Refused::SessionNotFound)?;
+    let found = otp.status(&caller, &session_id).await?;
+    let SessionView {
+        session_id,
+        email,
+        status,
+        attempts,
+        attempts_max,
+        expires_at,
+        delivery,
+    } = found.ok_or(Refused::SessionNotFound)?;
+    let mut response = envelope::success(Answer {
+        session_id: session_id.to_string(),
+        email: email.as_str(),
+        status: match status {
+            Status::Pending => "pending",
+            Status::Verified => "verified",
+            Status::Expired => "expired",
+        },
+        attempts,
+        max_attempts: attempts_max,
+        expires_at: Instant(expires_at),
+    });
+    let delivery = HeaderValue::from_static(match delivery {
+        DeliveryView::Queued => "queued",
+        DeliveryView::Sent => "sent",
+        DeliveryView::Failed => "failed",
+    });
+    response.headers_mut().insert(OTPOST_DELIVERY, delivery);
+    Ok(response)
+}

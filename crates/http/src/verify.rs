@@ -1,0 +1,72 @@
+//! `POST /verify`: judges what a person typed.
+
+use actix_web::HttpResponse;
+use otpost_domain::{Address, Candidate, SessionId, TemplateName};
+use otpost_service::{Rules, VerifyAnswer, VerifyRequest};
+use serde::Serialize;
+
+use crate::call::{Body, Call};
+use crate::envelope;
+use crate::error::{ApiError, CodeDetails, Refused};
+use crate::fields::{Field, Fields, Noted};
+use crate::recipient::{self, EMAIL, SESSION_ID, TEMPLATE};
+
+const CODE: Field = Field::aliased("code", &["otp"]);
+
+/// The body of a request.
+pub(crate) struct VerifyBody {
+    session_id: Option<SessionId>,
+    candidate: Candidate,
+    email: Option<Address>,
+    template: Option<TemplateName>,
+}
+
+impl Body for VerifyBody {
+    const FIELDS: &'static [Field] = &[SESSION_ID, CODE, EMAIL, TEMPLATE];
+
+    fn read(fields: &mut Fields, rules: &Rules<'_>) -> Result<Self, Noted> {
+        let session_id = recipient::session_id(fields);
+        let code = fields.required_text(CODE.name, "must be a string such as \"012345\"");
+        let email = match fields.text(EMAIL.name) {
+            Ok(Some(typed)) => recipient::address(fields, &typed, rules).map(Some),
+            Ok(None) => Ok(None),
+            Err(noted) => Err(noted),
+        };
+        let template = recipient::template(fields, rules);
+        Ok(Self {
+            session_id: session_id?,
+            candidate: Candidate::normalise(&code?),
+            email: email?,
+            template: template?,
+        })
+    }
+}
+
+#[derive(Serialize)]
+struct Answer<'a> {
+    verified: bool,
+    email: &'a str,
+}
+
+/// Answers once the judgement is committed.
+pub(crate) async fn handle(call: Call<VerifyBody>) -> Result<HttpResponse, ApiError> {
+    let Call { otp, caller, body } = call;
+    let submitted = VerifyRequest {
+        session_id: body.session_id.ok_or(Refused::SessionNotFound)?,
+        candidate: body.candidate,
+        email: body.email,
+        template: body.template,
+    };
+    match otp.verify(&caller, submitted).await? {
+        VerifyAnswer::Verified { email } => Ok(envelope::success(Answer {
+            verified: true,
+            email: email.as_str(),
+        })),
+        VerifyAnswer::NotFound => Err(Refused::SessionNotFound.into()),
+        VerifyAnswer::Refused(verdict) => {
+            let says_why = otp.rules(&caller).policy.error_details;
+            let details = CodeDetails::of(verdict).filter(|_| says_why);
+            Err(Refused::InvalidCode(details).into())
+        }
+    }
+}
