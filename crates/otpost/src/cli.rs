@@ -1,0 +1,192 @@
+//! The command line: its words, and nothing of what they do.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::settings::Listen;
+
+/// Proves that a person controls an e-mail address.
+#[derive(Debug, Parser)]
+#[command(
+    name = "otpost",
+    version,
+    about,
+    propagate_version = true,
+    max_term_width = 100
+)]
+pub struct Cli {
+    /// Configuration file [default: ./otpost.toml, else /etc/otpost/otpost.toml, where there is
+    /// one]
+    #[arg(
+        long,
+        global = true,
+        env = "OTPOST_CONFIG",
+        value_name = "PATH",
+        hide_env_values = true
+    )]
+    pub config: Option<PathBuf>,
+
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Run with an inbox in the browser instead of a mail server; needs no configuration
+    Dev(DevArgs),
+    /// Run in production
+    Serve,
+    /// Write a configuration with fresh secrets
+    Init {
+        /// Where to write it; an existing file is never overwritten
+        #[arg(long, value_name = "PATH", default_value = "otpost.toml")]
+        output: PathBuf,
+    },
+    /// Make secrets
+    Secrets {
+        /// What to do with them.
+        #[command(subcommand)]
+        command: SecretsCommand,
+    },
+    /// Bring the database up to this program (`serve` and `dev` do so at their start)
+    Migrate {
+        /// Say what is there and what is missing, and change nothing
+        #[arg(long)]
+        status: bool,
+    },
+    /// Manage projects
+    Project {
+        /// What to do with them.
+        #[command(subcommand)]
+        command: ProjectCommand,
+    },
+    /// Manage API keys
+    Key {
+        /// What to do with them.
+        #[command(subcommand)]
+        command: KeyCommand,
+    },
+    /// Check the configuration as `serve` would, and touch nothing
+    CheckConfig {
+        /// Print the page that lists every setting
+        #[arg(long, hide = true)]
+        documentation: bool,
+    },
+    /// Send a message through the configured relays and say what became of it
+    SendTestMail {
+        /// To whom
+        #[arg(long, value_name = "ADDRESS")]
+        to: String,
+    },
+    /// Ask a running server whether it is ready: exit code 0, or 1
+    Healthcheck {
+        /// What to ask [default: /readyz where server.listen says]
+        #[arg(long, value_name = "URL")]
+        url: Option<String>,
+    },
+}
+
+/// How a development run is run.
+#[derive(Debug, Args)]
+pub struct DevArgs {
+    /// Where to listen [default: 127.0.0.1:8080, or the next free port]
+    #[arg(long, value_name = "HOST:PORT", value_parser = Listen::parse)]
+    pub listen: Option<Listen>,
+    /// Folder for database, keys and messages
+    #[arg(long, value_name = "DIR", default_value = "otpost-data")]
+    pub data: PathBuf,
+}
+
+/// Which database a command works on.
+#[derive(Clone, Debug, Args)]
+pub struct DataArgs {
+    /// Work on the database of `otpost dev --data DIR` instead of the configured one
+    #[arg(long, value_name = "DIR")]
+    pub data: Option<PathBuf>,
+}
+
+/// What to do with secrets.
+#[derive(Debug, Subcommand)]
+pub enum SecretsCommand {
+    /// Print a fresh master key and a fresh index key
+    New {
+        /// Number of the master key: another one than those that there are
+        #[arg(long, value_name = "N", default_value_t = 1,
+              value_parser = clap::value_parser!(u32).range(1..))]
+        number: u32,
+    },
+}
+
+/// What to do with projects.
+#[derive(Debug, Subcommand)]
+pub enum ProjectCommand {
+    /// Create a project
+    Create {
+        /// 1 to 32 lower-case letters, digits, hyphens and underscores
+        name: String,
+        /// Which database.
+        #[command(flatten)]
+        data: DataArgs,
+    },
+    /// List the projects
+    List {
+        /// Which database.
+        #[command(flatten)]
+        data: DataArgs,
+    },
+}
+
+/// What to do with keys.
+#[derive(Debug, Subcommand)]
+pub enum KeyCommand {
+    /// Create a key and print it: it cannot be shown again
+    Create(NewKeyArgs),
+    /// List the keys, without the keys themselves
+    List {
+        /// Which database.
+        #[command(flatten)]
+        data: DataArgs,
+    },
+    /// Revoke a key for good
+    Revoke {
+        /// Its identifier, as `key list` shows it
+        id: String,
+        /// Which database.
+        #[command(flatten)]
+        data: DataArgs,
+    },
+}
+
+/// A key to be made.
+#[derive(Debug, Args)]
+pub struct NewKeyArgs {
+    /// Whose it will be
+    #[arg(long, value_name = "NAME")]
+    pub project: String,
+    /// A test key: its sessions mail nothing and have a known code
+    #[arg(long)]
+    pub test: bool,
+    /// What it may do
+    #[arg(long, value_name = "NAME", default_value = "otp", num_args = 1..)]
+    pub permission: Vec<String>,
+    /// When it ends: 90d, 12h, 30m, or 2027-01-31T00:00:00Z [default: never]
+    #[arg(long, value_name = "WHEN")]
+    pub expires: Option<String>,
+    /// Which database.
+    #[command(flatten)]
+    pub data: DataArgs,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory as _;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+}

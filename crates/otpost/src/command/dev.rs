@@ -1,0 +1,113 @@
+//! `otpost dev`: everything in one folder, and an inbox in the browser.
+
+mod banner;
+mod data;
+mod env_file;
+mod keys;
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use otpost_http::Dev;
+use otpost_mail::{CaptureInbox, Mailbox, Renderer};
+use otpost_service::{Catalogue, InboxReader};
+use secrecy::SecretString;
+
+use self::banner::Banner;
+use self::data::Data;
+use crate::cli::DevArgs;
+use crate::compose::{self, Base, Couriers, Plan};
+use crate::listen::{listen, listen_nearby};
+use crate::settings::{self, Listen, Problems, Secrets, Settings, Sources};
+use crate::{Failure, logging, say, shutdown};
+
+/// The sender where none is configured.
+const SENDER: &str = "otpost <no-reply@otpost.test>";
+/// Where to listen unless told otherwise.
+const LISTEN: &str = "127.0.0.1:8080";
+
+/// What a command needs to work on the database of the development run in `folder`.
+pub(super) fn existing(folder: &Path) -> Result<(SecretString, Secrets), Failure> {
+    let data = Data::existing(folder)?;
+    Ok((data.database_url(), data.secrets()?))
+}
+
+pub(super) async fn run(config: Option<PathBuf>, args: DevArgs) -> Result<(), Failure> {
+    let settings = Settings::load(&Sources {
+        file: settings::file(config, false),
+        environment: settings::environment(),
+    })?;
+    logging::start(&settings.log)?;
+    let (data, _lock) = Data::open(&args.data)?;
+    let renderer = compose::renderer_from_settings(&settings, Some(&Mailbox::parse(SENDER)?))
+        .map_err(|problem| Problems(vec![problem]))?;
+    let vault = compose::vault_from_settings(&data.secrets()?)
+        .map_err(|problem| format!("{}: {problem}", data.secrets_file().display()))?;
+    let stop = shutdown::on_signals()?;
+    let base = Base::open(&data.database_url(), vault).await?;
+    let keys = keys::keep(&base.keys(), &data.env_file()).await?;
+
+    let listeners = match &args.listen {
+        Some(place) => listen(place).await?,
+        None => listen_nearby(&Listen::parse(LISTEN)?).await?,
+    };
+    let place = place_of(&args, &listeners)?;
+    let plan = plan(&settings, &data, renderer, &place)?;
+    let banner = Banner {
+        url: format!("http://{}", place.reachable()),
+        keys: &keys,
+        data: &data,
+        cooldown_secs: settings.policy.session_cooldown,
+    };
+    env_file::write(&data.env_file(), &banner.url, &keys)?;
+    say(&banner.to_string())?;
+
+    compose::run(base, plan, listeners, stop).await?;
+    say("\nStopped. The next start with the same folder goes on where this one ended.")
+}
+
+fn plan(
+    settings: &Settings,
+    data: &Data,
+    renderer: Arc<Renderer>,
+    place: &Listen,
+) -> Result<Plan, Failure> {
+    let catalogue = Catalogue {
+        templates: renderer.templates(),
+        languages: renderer.languages(),
+    };
+    let inbox = Arc::new(CaptureInbox::open(&data.inbox_folder(), renderer)?);
+    let mut policies = compose::policies_from_settings(settings);
+    policies.general.reserved_domains = true;
+    for policy in policies.projects.values_mut() {
+        policy.reserved_domains = true;
+    }
+    Ok(Plan {
+        policies,
+        catalogue,
+        test_keys: true,
+        couriers: Couriers {
+            live: Arc::<CaptureInbox>::clone(&inbox),
+            test: Arc::<CaptureInbox>::clone(&inbox),
+        },
+        cors_origins: settings.server.cors_origins.clone(),
+        workers: compose::workers_from_settings(settings),
+        dev: Some(Dev {
+            inbox: InboxReader::new(inbox),
+            host: place.host.clone(),
+        }),
+    })
+}
+
+/// The host that was asked for, with the port that was had.
+fn place_of(args: &DevArgs, listeners: &[std::net::TcpListener]) -> Result<Listen, Failure> {
+    let listener = listeners.first().ok_or("there is nothing to listen on")?;
+    let address = listener.local_addr()?;
+    Ok(Listen {
+        host: match &args.listen {
+            Some(place) => place.host.clone(),
+            None => address.ip().to_string(),
+        },
+        port: address.port(),
+    })
+}

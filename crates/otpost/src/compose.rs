@@ -1,0 +1,221 @@
+//! How the parts are built of settings, and how they run together. Read from top to bottom.
+
+mod keys;
+mod mails;
+mod relays;
+
+use std::net::TcpListener;
+use std::sync::Arc;
+use std::time::Duration;
+
+use otpost_crypto::OsEntropy;
+use otpost_http::{Dev, Server};
+use otpost_ports::{Clock, Courier, Entropy, Vault};
+use otpost_service::{Catalogue, Janitor, Keys, Mailer, MailerSettings, Otp, Policies, Ports};
+use otpost_storage::Storage;
+use secrecy::{ExposeSecret as _, SecretString};
+use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
+
+use crate::Failure;
+use crate::clock::SystemClock;
+use crate::settings::Settings;
+
+pub use keys::vault_from_settings;
+pub use mails::renderer_from_settings;
+pub use relays::smtp_from_settings;
+
+/// After a stop, everything has ended within this time, or is left as a crash would leave it.
+const STOP_WITHIN: Duration = Duration::from_millis(9_500);
+
+/// What every command stands on that touches the database.
+#[derive(Clone)]
+pub struct Base {
+    /// The database.
+    pub storage: Storage,
+    /// The keys.
+    pub vault: Arc<dyn Vault>,
+    /// Random bytes.
+    pub entropy: Arc<dyn Entropy>,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+}
+
+impl Base {
+    /// Opens the database at `url` and brings it up to this program.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be opened, or is of a newer program.
+    pub async fn open(url: &SecretString, vault: Arc<dyn Vault>) -> Result<Self, Failure> {
+        let storage = storage_from_url(url, Arc::clone(&vault)).await?;
+        for name in storage.migrate().await? {
+            tracing::info!(name, "migrated");
+        }
+        Ok(Self {
+            storage,
+            vault,
+            entropy: Arc::new(OsEntropy::new()),
+            clock: Arc::new(SystemClock),
+        })
+    }
+
+    /// Projects and keys.
+    #[must_use]
+    pub fn keys(&self) -> Keys {
+        Keys {
+            store: Arc::new(self.storage.clone()),
+            vault: Arc::clone(&self.vault),
+            entropy: Arc::clone(&self.entropy),
+            clock: Arc::clone(&self.clock),
+        }
+    }
+}
+
+/// Opens the database at `url` as it is.
+///
+/// # Errors
+///
+/// When it cannot be opened.
+pub async fn storage_from_url(
+    url: &SecretString,
+    vault: Arc<dyn Vault>,
+) -> Result<Storage, Failure> {
+    let settings = otpost_storage::Settings {
+        url: url.expose_secret().to_owned(),
+    };
+    let opened = Storage::connect(&settings, vault).await;
+    Ok(opened.map_err(|error| format!("database.url: {error}"))?)
+}
+
+/// Who takes the mails.
+#[derive(Clone)]
+pub struct Couriers {
+    /// Those of live keys.
+    pub live: Arc<dyn Courier>,
+    /// Those of test keys.
+    pub test: Arc<dyn Courier>,
+}
+
+/// What is served, and how.
+pub struct Plan {
+    /// What callers may ask.
+    pub policies: Policies,
+    /// The messages that there are.
+    pub catalogue: Catalogue,
+    /// Whether test keys are accepted.
+    pub test_keys: bool,
+    /// Who takes the mails.
+    pub couriers: Couriers,
+    /// Origins of browsers that may call the API.
+    pub cors_origins: Vec<String>,
+    /// Threads that serve requests.
+    pub workers: usize,
+    /// The routes of a development run.
+    pub dev: Option<Dev>,
+}
+
+/// Serves on `listeners` until `stop`; then requests under way are answered, and mails that are
+/// not on their way are given back to the outbox.
+///
+/// # Errors
+///
+/// When the server cannot run.
+pub async fn run(
+    base: Base,
+    plan: Plan,
+    listeners: Vec<TcpListener>,
+    stop: CancellationToken,
+) -> Result<(), Failure> {
+    let mail_queued = Arc::new(Notify::new());
+    let mailer = mailer(&base, plan.couriers, Arc::clone(&mail_queued));
+    let janitor = Janitor {
+        sessions: Arc::new(base.storage.clone()),
+        clock: Arc::clone(&base.clock),
+    };
+    let otp = Otp::new(
+        ports(&base),
+        plan.policies,
+        plan.catalogue,
+        plan.test_keys,
+        mail_queued,
+    );
+    let server = Server {
+        otp: Arc::new(otp),
+        workers: plan.workers,
+        cors_origins: plan.cors_origins,
+        dev: plan.dev,
+    };
+
+    let serving = async {
+        let ended = otpost_http::serve(listeners, server, stop.clone()).await;
+        // A server that broke takes the workers with it: nobody would notice them alone.
+        stop.cancel();
+        ended
+    };
+    let parts = async {
+        let (ended, (), ()) =
+            tokio::join!(serving, mailer.run(stop.clone()), janitor.run(stop.clone()));
+        base.storage.close().await;
+        ended
+    };
+    tokio::select! {
+        ended = parts => Ok(ended?),
+        () = overdue(&stop) => {
+            tracing::warn!("stopped while work was under way: it is taken up at the next start");
+            Ok(())
+        }
+    }
+}
+
+fn ports(base: &Base) -> Ports {
+    Ports {
+        sessions: Arc::new(base.storage.clone()),
+        keys: Arc::new(base.storage.clone()),
+        readiness: Arc::new(base.storage.clone()),
+        vault: Arc::clone(&base.vault),
+        entropy: Arc::clone(&base.entropy),
+        clock: Arc::clone(&base.clock),
+    }
+}
+
+fn mailer(base: &Base, couriers: Couriers, mail_queued: Arc<Notify>) -> Mailer {
+    Mailer {
+        outbox: Arc::new(base.storage.clone()),
+        vault: Arc::clone(&base.vault),
+        entropy: Arc::clone(&base.entropy),
+        clock: Arc::clone(&base.clock),
+        live: couriers.live,
+        test: couriers.test,
+        mail_queued,
+        settings: MailerSettings::default(),
+    }
+}
+
+/// What callers of every project may ask.
+#[must_use]
+pub fn policies_from_settings(settings: &Settings) -> Policies {
+    Policies {
+        general: settings.policy.clone(),
+        projects: settings
+            .projects
+            .iter()
+            .map(|(name, project)| (name.clone(), project.policy.clone()))
+            .collect(),
+    }
+}
+
+/// Threads that serve requests: as set, or one a processor.
+#[must_use]
+pub fn workers_from_settings(settings: &Settings) -> usize {
+    let set = settings
+        .server
+        .workers
+        .and_then(|workers| usize::try_from(workers).ok());
+    set.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from))
+}
+
+async fn overdue(stop: &CancellationToken) {
+    stop.cancelled().await;
+    tokio::time::sleep(STOP_WITHIN).await;
+}

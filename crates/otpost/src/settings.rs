@@ -1,0 +1,126 @@
+//! The configuration: built-in defaults, a TOML file and the environment, in this order.
+
+mod database;
+mod documentation;
+mod known;
+mod layers;
+mod limits;
+mod log;
+mod mail;
+mod policy;
+mod problem;
+mod projects;
+mod reader;
+mod secrets;
+mod server;
+
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use otpost_domain::ProjectName;
+use otpost_service::Policy;
+
+pub use database::Database;
+pub use documentation::documentation;
+pub use layers::Sources;
+pub use limits::Limits;
+pub use log::{Format, Log};
+pub use mail::{Mail, Relay, Sending};
+pub use problem::{Origin, Problem, Problems};
+pub use projects::Project;
+pub use secrets::Secrets;
+pub use server::{Listen, Server};
+
+use layers::Layers;
+use reader::Reader;
+
+/// Every setting, read and checked one by one. Whether they are enough to serve, and whether the
+/// keys are good ones, is judged where the parts are built of them.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// `[server]`
+    pub server: Server,
+    /// `[database]`
+    pub database: Database,
+    /// `[mail]`
+    pub mail: Mail,
+    /// `[secrets]`
+    pub secrets: Secrets,
+    /// `[policy]`
+    pub policy: Policy,
+    /// `[limits]`
+    pub limits: Limits,
+    /// `[projects.NAME]`
+    pub projects: BTreeMap<ProjectName, Project>,
+    /// `[log]`
+    pub log: Log,
+    /// What an operator should hear of, though it is no reason to refuse.
+    pub warnings: Vec<String>,
+}
+
+impl Settings {
+    /// Reads and checks all layers.
+    ///
+    /// # Errors
+    ///
+    /// Everything that is wrong, at once.
+    pub fn load(sources: &Sources) -> Result<Self, Problems> {
+        let read = Layers::read(sources).map_err(|problem| Problems(vec![problem]));
+        let (layers, problems) = read?;
+        let holds_secrets = layers.hold_secrets_in_file();
+        let mut reader = Reader::new(layers, problems);
+        if let (true, Some(file)) = (holds_secrets, &sources.file) {
+            reader.warn_of_readers(file);
+        }
+        let settings = Self::read(&mut reader);
+        if reader.problems.is_empty() {
+            Ok(Self {
+                warnings: reader.warnings,
+                ..settings
+            })
+        } else {
+            Err(Problems(reader.problems))
+        }
+    }
+
+    fn read(reader: &mut Reader) -> Self {
+        let mail = Mail::read(reader);
+        let mut policy = policy::read(reader, "", &Policy::default());
+        policy.language = mail.sending.locale.clone();
+        let limits = Limits::read(reader, "", &Limits::default());
+        Self {
+            server: Server::read(reader),
+            database: Database::read(reader),
+            secrets: Secrets::read(reader),
+            projects: projects::read(reader, &mail, &policy, &limits),
+            log: Log::read(reader),
+            mail,
+            policy,
+            limits,
+            warnings: Vec::new(),
+        }
+    }
+}
+
+/// The configuration file: the one that was named, else the first that there is of
+/// `./otpost.toml` and, for a service, `/etc/otpost/otpost.toml`.
+#[must_use]
+pub fn file(named: Option<PathBuf>, is_service: bool) -> Option<PathBuf> {
+    let usual = ["otpost.toml", "/etc/otpost/otpost.toml"];
+    let count = if is_service { 2 } else { 1 };
+    named.or_else(|| {
+        let mut usual = usual[..count].iter().map(Path::new);
+        usual.find(|path| path.exists()).map(Path::to_owned)
+    })
+}
+
+/// The environment of this process, without what is not text.
+#[must_use]
+pub fn environment() -> Vec<(String, String)> {
+    std::env::vars_os()
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+        .collect()
+}

@@ -1,0 +1,479 @@
+//! Every setting that there is: its name, what it takes, its default and what it is for.
+
+/// The highest limit that can be set.
+const COUNT_MAX: u32 = 1_000_000;
+
+/// What a setting takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// A text.
+    Text,
+    /// A whole number between two bounds, both included.
+    Number(u32, u32),
+    /// `true` or `false`.
+    Flag,
+    /// One of a few words.
+    Choice(&'static [&'static str]),
+    /// Several texts.
+    List,
+    /// A text that is never shown again. `NAME_file` names a file that holds it.
+    Secret,
+    /// Several texts that are never shown again. `NAME_file` names a file that holds them.
+    SecretList,
+    /// Relays: URLs, or tables. `NAME_file` names a file that holds URLs.
+    Relays,
+}
+
+impl Kind {
+    /// Whether its value may not be shown, and may stand in a file of its own.
+    pub(crate) const fn is_secret(self) -> bool {
+        match self {
+            Self::Secret | Self::SecretList | Self::Relays => true,
+            Self::Text | Self::Number(..) | Self::Flag | Self::Choice(_) | Self::List => false,
+        }
+    }
+}
+
+/// One setting.
+#[derive(Debug)]
+pub(crate) struct Setting {
+    /// Its dotted name; `NAME` stands for the name of a project.
+    pub(crate) path: &'static str,
+    /// What it takes.
+    pub(crate) kind: Kind,
+    /// Its default, as TOML; `None` when it is not set.
+    pub(crate) default: Option<&'static str>,
+    /// Whether a project may have its own.
+    pub(crate) per_project: bool,
+    /// What it is for.
+    pub(crate) doc: &'static str,
+}
+
+impl Setting {
+    const fn new(
+        path: &'static str,
+        kind: Kind,
+        default: Option<&'static str>,
+        doc: &'static str,
+    ) -> Self {
+        Self {
+            path,
+            kind,
+            default,
+            per_project: false,
+            doc,
+        }
+    }
+
+    const fn per_project(mut self) -> Self {
+        self.per_project = true;
+        self
+    }
+}
+
+/// A limit: a number of events, 0 for none.
+const fn limit(path: &'static str, default: &'static str, doc: &'static str) -> Setting {
+    Setting::new(path, Kind::Number(0, COUNT_MAX), Some(default), doc)
+}
+
+/// Every setting, section by section.
+pub(crate) const SETTINGS: &[Setting] = &[
+    Setting::new(
+        "server.listen",
+        Kind::Text,
+        Some(r#""127.0.0.1:8080""#),
+        "Where to listen, as `HOST:PORT`. Put a reverse proxy with TLS in front.",
+    ),
+    Setting::new(
+        "server.test_keys",
+        Kind::Flag,
+        Some("false"),
+        "Whether test keys are accepted. Their sessions mail nothing and have a known code.",
+    ),
+    Setting::new(
+        "server.cors_origins",
+        Kind::List,
+        Some("[]"),
+        "Origins of browsers that may call the API, such as `https://app.example.com`. An API \
+         key is a secret of servers: leave it empty unless you know why.",
+    ),
+    Setting::new(
+        "server.workers",
+        Kind::Number(1, 256),
+        None,
+        "Threads that serve requests. Unset: one a processor.",
+    ),
+    Setting::new(
+        "database.url",
+        Kind::Secret,
+        Some(r#""sqlite://otpost.db?mode=rwc""#),
+        "The database: `sqlite://PATH`, relative to the working directory, or with three slashes \
+         an absolute path; `?mode=rwc` makes the file when it is missing.",
+    ),
+    Setting::new(
+        "mail.from",
+        Kind::Text,
+        None,
+        "The sender, as `Name <address>` or an address alone. `serve` needs it.",
+    ),
+    Setting::new(
+        "mail.product",
+        Kind::Text,
+        Some(r#""otpost""#),
+        "The name of your product: it stands in the subject of every mail.",
+    ),
+    Setting::new(
+        "mail.locale",
+        Kind::Text,
+        Some(r#""en""#),
+        "The language of a mail whose request names none that there is, as a BCP 47 tag.",
+    ),
+    Setting::new(
+        "mail.relays",
+        Kind::Relays,
+        Some("[]"),
+        "SMTP relays, the preferred first: URLs `smtps://`, `smtp+starttls://` or, to loopback \
+         only, `smtp://`, with user and password percent-encoded; or tables, see below. `serve` \
+         needs at least one.",
+    ),
+    Setting::new(
+        "secrets.master_keys",
+        Kind::SecretList,
+        None,
+        "The keys of which codes are derived and addresses are sealed, each `NUMBER:BASE64` with \
+         32 random bytes. `otpost secrets new` makes one. `serve` needs it.",
+    ),
+    Setting::new(
+        "secrets.active_key",
+        Kind::Number(1, u32::MAX),
+        None,
+        "The number of the master key for new sessions. Unset: the only one that there is.",
+    ),
+    Setting::new(
+        "secrets.index_key",
+        Kind::Secret,
+        None,
+        "The key of the digests of addresses: base64 of 32 random bytes. Never change it. \
+         `serve` needs it.",
+    ),
+    Setting::new(
+        "policy.expires_in_max",
+        Kind::Number(30, 86_400),
+        Some("3600"),
+        "The longest `expires_in` that a caller may ask for, in seconds.",
+    )
+    .per_project(),
+    Setting::new(
+        "policy.code_length_min",
+        Kind::Number(4, 8),
+        Some("4"),
+        "The least `code_length` that a caller may ask for. 6 is advised.",
+    )
+    .per_project(),
+    Setting::new(
+        "policy.attempts_max",
+        Kind::Number(1, 10),
+        Some("5"),
+        "Guesses a session.",
+    )
+    .per_project(),
+    Setting::new(
+        "policy.resends_max",
+        Kind::Number(0, 10),
+        Some("4"),
+        "Resends a session.",
+    )
+    .per_project(),
+    Setting::new(
+        "policy.session_cooldown",
+        Kind::Number(0, 3_600),
+        Some("30"),
+        "Seconds between two mails of a session.",
+    )
+    .per_project(),
+    Setting::new(
+        "policy.code_lifetime_max",
+        Kind::Number(1, 172_800),
+        None,
+        "How long one code may live over all its mails, in seconds. Unset: twice the session's \
+         `expires_in`, at least 600.",
+    )
+    .per_project(),
+    Setting::new(
+        "policy.resend",
+        Kind::Choice(&["repeat", "renew"]),
+        Some(r#""repeat""#),
+        "Whether a resend repeats a code that still has life enough, or always makes a new one.",
+    )
+    .per_project(),
+    Setting::new(
+        "policy.error_details",
+        Kind::Flag,
+        Some("true"),
+        "Whether the answer to a refused code says why and how many attempts remain.",
+    )
+    .per_project(),
+    Setting::new(
+        "policy.unknown_members",
+        Kind::Choice(&["refuse", "ignore"]),
+        Some(r#""refuse""#),
+        "What is done with members of a request that are not known.",
+    )
+    .per_project(),
+    limit(
+        "limits.project_sends_per_minute",
+        "60",
+        "Sends and resends of a project.",
+    )
+    .per_project(),
+    limit(
+        "limits.project_verifies_per_minute",
+        "600",
+        "Verifications of a project.",
+    )
+    .per_project(),
+    limit(
+        "limits.project_reads_per_minute",
+        "1200",
+        "Status requests of a project.",
+    )
+    .per_project(),
+    limit(
+        "limits.recipient_per_10_minutes",
+        "5",
+        "Mails to one address in 10 minutes, for each project.",
+    )
+    .per_project(),
+    limit(
+        "limits.recipient_per_hour",
+        "10",
+        "Mails to one address in an hour, for each project.",
+    )
+    .per_project(),
+    limit(
+        "limits.recipient_per_day",
+        "20",
+        "Mails to one address in a day, for each project.",
+    )
+    .per_project(),
+    limit(
+        "limits.client_ip_per_10_minutes",
+        "10",
+        "Sends for one `client_ip` in 10 minutes.",
+    )
+    .per_project(),
+    limit(
+        "limits.client_ip_per_day",
+        "50",
+        "Sends for one `client_ip` in a day.",
+    )
+    .per_project(),
+    limit(
+        "limits.project_failures_per_day",
+        "1000",
+        "Wrong codes of a project in a day.",
+    )
+    .per_project(),
+    limit(
+        "limits.installation_mails_per_minute",
+        "0",
+        "Mails of all projects together.",
+    ),
+    limit(
+        "limits.peer_requests_per_second",
+        "100",
+        "Requests without a valid key from one peer.",
+    ),
+    Setting::new(
+        "limits.exempt_recipients",
+        Kind::List,
+        Some("[]"),
+        "Addresses and domains without recipient limits.",
+    )
+    .per_project(),
+    Setting::new(
+        "projects.NAME.from",
+        Kind::Text,
+        None,
+        "The project's own sender.",
+    ),
+    Setting::new(
+        "projects.NAME.product",
+        Kind::Text,
+        None,
+        "The project's own product name.",
+    ),
+    Setting::new(
+        "projects.NAME.locale",
+        Kind::Text,
+        None,
+        "The project's own language.",
+    ),
+    Setting::new(
+        "log.format",
+        Kind::Choice(&["text", "json"]),
+        Some(r#""text""#),
+        "Lines for people, or JSON for machines. Logs go to standard error.",
+    ),
+    Setting::new(
+        "log.level",
+        Kind::Text,
+        Some(r#""info""#),
+        "`error`, `warn`, `info`, `debug` or `trace`, also by target, such as \
+         `info,otpost_service=debug`. What could show secrets stays off at every level.",
+    ),
+];
+
+/// Ending of the name of a setting that names a file with the value.
+pub(crate) const FILE: &str = "_file";
+
+/// The members of a relay that is a table, and what they are for.
+pub(crate) const RELAY_MEMBERS: &[(&str, &str)] = &[
+    ("url", "The relay's URL, as above."),
+    (
+        "password_file",
+        "A file that holds the password of the URL's user.",
+    ),
+    ("max_connections", "Connections at a time: 1 to 64."),
+    ("max_per_second", "Messages a second: 1 to 1000."),
+    (
+        "ca_file",
+        "A PEM file of authorities that are trusted for this relay.",
+    ),
+];
+
+/// A known name, found by [`lookup`].
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Known {
+    /// The setting.
+    pub(crate) setting: &'static Setting,
+    /// Whether the name is that of a file that holds the value.
+    pub(crate) is_file: bool,
+}
+
+/// The setting that the dotted name `path` is of.
+pub(crate) fn lookup(path: &str) -> Option<Known> {
+    SETTINGS.iter().find_map(|setting| {
+        let names = |path: &str| is_name_of(setting, path);
+        if names(path) {
+            return Some(Known {
+                setting,
+                is_file: false,
+            });
+        }
+        let stem = path.strip_suffix(FILE)?;
+        (setting.kind.is_secret() && names(stem)).then_some(Known {
+            setting,
+            is_file: true,
+        })
+    })
+}
+
+fn is_name_of(setting: &Setting, path: &str) -> bool {
+    if setting.path == path && !path.starts_with("projects.") {
+        return true;
+    }
+    let Some((_, rest)) = path
+        .strip_prefix("projects.")
+        .and_then(|path| path.split_once('.'))
+    else {
+        return false;
+    };
+    match setting.path.strip_prefix("projects.NAME.") {
+        Some(own) => own == rest,
+        None => setting.per_project && setting.path == rest,
+    }
+}
+
+/// Whether settings can stand in a table called `path`.
+pub(crate) fn is_section(path: &str) -> bool {
+    let is_above = |name: &str| {
+        name.strip_prefix(path)
+            .is_some_and(|rest| rest.starts_with('.'))
+    };
+    let rest = path.strip_prefix("projects.");
+    let own = rest
+        .and_then(|rest| rest.split_once('.'))
+        .map(|(_, own)| own);
+    match (rest, own) {
+        (None, _) => SETTINGS.iter().any(|setting| is_above(setting.path)),
+        (Some(_), None) => true,
+        (Some(_), Some(own)) => matches!(own, "policy" | "limits"),
+    }
+}
+
+/// The known name that is most like `path`, where one is like it at all.
+pub(crate) fn nearest(path: &str) -> Option<String> {
+    let project = path
+        .strip_prefix("projects.")
+        .and_then(|path| Some(path.split_once('.')?.0));
+    let in_project = |path: &str| match project {
+        Some(project) => path.replace("NAME", project),
+        None => path.to_owned(),
+    };
+    let mut names: Vec<String> = Vec::new();
+    for setting in SETTINGS {
+        names.push(in_project(setting.path));
+        if setting.kind.is_secret() {
+            names.push(format!("{}{FILE}", setting.path));
+        }
+        if let (true, Some(project)) = (setting.per_project, project) {
+            names.push(format!("projects.{project}.{}", setting.path));
+        }
+    }
+    names
+        .into_iter()
+        .map(|name| (strsim::damerau_levenshtein(&name, path), name))
+        .min()
+        .filter(|(distance, name)| *distance <= name.len() / 3)
+        .map(|(_, name)| name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_is_found_as_such_as_a_file_and_as_a_projects_own() {
+        for (path, found) in [
+            ("server.listen", Some("server.listen")),
+            ("server.listen_file", None),
+            ("secrets.index_key_file", Some("secrets.index_key")),
+            ("projects.shop.from", Some("projects.NAME.from")),
+            ("projects.NAME.from", Some("projects.NAME.from")),
+            ("projects.shop.policy.resend", Some("policy.resend")),
+            ("projects.shop.server.listen", None),
+            ("projects.shop.limits.peer_requests_per_second", None),
+            ("projects.shop", None),
+            ("projects.from", None),
+        ] {
+            let setting = lookup(path).map(|known| known.setting.path);
+            assert_eq!(setting, found, "{path}");
+        }
+    }
+
+    #[test]
+    fn the_nearest_name_is_the_one_that_was_meant() {
+        for (path, name) in [
+            ("server.lisen", Some("server.listen")),
+            ("secret.index_key_file", Some("secrets.index_key_file")),
+            (
+                "projects.shop.polcy.resend",
+                Some("projects.shop.policy.resend"),
+            ),
+            ("projects.shop.form", Some("projects.shop.from")),
+            ("something.else.entirely", None),
+        ] {
+            assert_eq!(nearest(path).as_deref(), name, "{path}");
+        }
+    }
+
+    #[test]
+    fn every_name_is_there_once() {
+        let mut names: Vec<_> = SETTINGS.iter().map(|setting| setting.path).collect();
+        let all = names.len();
+        names.sort_unstable();
+        names.dedup();
+        assert_eq!(names.len(), all);
+    }
+}

@@ -1,0 +1,57 @@
+//! `[projects.NAME]`: what one project has of its own.
+
+use std::collections::BTreeMap;
+
+use otpost_domain::ProjectName;
+use otpost_service::Policy;
+
+use super::limits::Limits;
+use super::mail::{Mail, Sending};
+use super::problem::{Origin, Problem};
+use super::reader::Reader;
+
+/// All that holds for one project.
+#[derive(Clone, Debug)]
+pub struct Project {
+    /// How its mails look.
+    pub sending: Sending,
+    /// What its callers may ask.
+    pub policy: Policy,
+    /// How often.
+    pub limits: Limits,
+}
+
+/// Reads every project; what one does not set is as for all.
+pub(crate) fn read(
+    reader: &mut Reader,
+    mail: &Mail,
+    policy: &Policy,
+    limits: &Limits,
+) -> BTreeMap<ProjectName, Project> {
+    let mut projects = BTreeMap::new();
+    for name in reader.projects() {
+        let Ok(project) = ProjectName::parse(&name).map_err(|error| {
+            let path = format!("projects.{name}");
+            let what = format!("is not the name of a project: {error}");
+            reader
+                .problems
+                .push(Problem::new(&path, Origin::Default, what));
+        }) else {
+            continue;
+        };
+        let prefix = format!("projects.{name}.");
+        let sending = Sending::read(reader, &prefix, &mail.sending);
+        let mut policy = super::policy::read(reader, &prefix, policy);
+        policy.language = sending.locale.clone();
+        let limits = Limits::read(reader, &prefix, limits);
+        projects.insert(
+            project,
+            Project {
+                sending,
+                policy,
+                limits,
+            },
+        );
+    }
+    projects
+}

@@ -1,0 +1,321 @@
+//! Layers, their order, and what is refused.
+
+use secrecy::ExposeSecret as _;
+
+use super::*;
+
+/// A configuration file in a folder that lives as long as it is looked at.
+fn sources(toml: &str, environment: &[(&str, &str)]) -> (tempfile::TempDir, Sources) {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("otpost.toml");
+    std::fs::write(&file, toml).unwrap();
+    let owned = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
+    let sources = Sources {
+        file: Some(file),
+        environment: environment.iter().map(owned).collect(),
+    };
+    (folder, sources)
+}
+
+fn load(toml: &str, environment: &[(&str, &str)]) -> Result<Settings, String> {
+    let (_folder, sources) = sources(toml, environment);
+    Settings::load(&sources).map_err(|problems| problems.to_string())
+}
+
+fn refusal(toml: &str, environment: &[(&str, &str)]) -> String {
+    load(toml, environment).unwrap_err()
+}
+
+#[test]
+fn nothing_at_all_is_a_configuration() {
+    let settings = Settings::load(&Sources::default()).unwrap();
+    assert_eq!(settings.server.listen.to_string(), "127.0.0.1:8080");
+    assert!(!settings.server.test_keys);
+    assert_eq!(
+        settings.database.url.expose_secret(),
+        "sqlite://otpost.db?mode=rwc"
+    );
+    assert_eq!(
+        settings.policy.expires_in_max,
+        Policy::default().expires_in_max
+    );
+    assert_eq!(settings.limits.by_name["recipient_per_10_minutes"], 5);
+    assert_eq!(settings.limits.by_name.len(), 11);
+    assert!(settings.projects.is_empty());
+}
+
+#[test]
+fn defaults_of_the_table_are_those_of_the_policy() {
+    let read = Settings::load(&Sources::default()).unwrap().policy;
+    assert_eq!(format!("{read:?}"), format!("{:?}", Policy::default()));
+}
+
+#[test]
+fn the_environment_wins_over_the_file_and_the_file_over_the_defaults() {
+    let toml = "[server]\nlisten = \"127.0.0.1:1\"\ntest_keys = true\n[policy]\nresends_max = 2";
+    let settings = load(toml, &[("OTPOST_SERVER__LISTEN", "127.0.0.1:2")]).unwrap();
+    assert_eq!(settings.server.listen.port, 2);
+    assert!(settings.server.test_keys);
+    assert_eq!(settings.policy.resends_max, 2);
+    assert_eq!(settings.policy.attempts_max, 5);
+}
+
+#[test]
+fn a_text_of_digits_stays_a_text() {
+    let settings = load("", &[("OTPOST_MAIL__PRODUCT", "007")]).unwrap();
+    assert_eq!(settings.mail.sending.product, "007");
+    let refused = refusal("[mail]\nproduct = 7", &[]);
+    assert!(
+        refused.contains("mail.product (in ") && refused.contains("a text, not 7"),
+        "{refused}"
+    );
+}
+
+#[test]
+fn lists_in_the_environment_are_separated_by_white_space() {
+    let origins = "https://a.example \n https://b.example";
+    let settings = load("", &[("OTPOST_SERVER__CORS_ORIGINS", origins)]).unwrap();
+    assert_eq!(
+        settings.server.cors_origins,
+        ["https://a.example", "https://b.example"]
+    );
+    let relays = [("OTPOST_MAIL__RELAYS", "smtps://a.example smtps://b.example")];
+    assert_eq!(load("", &relays).unwrap().mail.relays.len(), 2);
+}
+
+#[test]
+fn a_variable_of_others_is_ignored_and_an_empty_one_is_not_set() {
+    let environment = [
+        ("OTPOST_PORT", "tcp://10.0.0.1:80"),
+        ("OTPOST_SERVICE_HOST", "10.0.0.1"),
+        ("OTPOST_CONFIG", "x"),
+        ("HOME", "/root"),
+        ("OTPOST_SERVER__LISTEN", ""),
+    ];
+    assert_eq!(load("", &environment).unwrap().server.listen.port, 8080);
+}
+
+#[test]
+fn an_unknown_name_is_refused_with_its_place_and_the_nearest_one() {
+    let toml =
+        "[server]\nlisen = \"127.0.0.1:1\"\n[nonsense]\n[projects.shop]\nform = \"a@b.example\"";
+    let refused = refusal(toml, &[("OTPOST_POLICY__EXPIRES_MAX", "60")]);
+    for part in [
+        "server.lisen (in ",
+        "did you mean server.listen?",
+        "nonsense (in ",
+        "projects.shop.form",
+        "did you mean projects.shop.from?",
+        "policy.expires_max (from OTPOST_POLICY__EXPIRES_MAX in the environment)",
+        "did you mean policy.expires_in_max?",
+    ] {
+        assert!(refused.contains(part), "{part} is not in {refused}");
+    }
+}
+
+#[test]
+fn a_name_in_quotes_does_not_pass_for_two() {
+    let refused = refusal("[projects]\n\"a.from\" = \"a@b.example\"", &[]);
+    assert!(refused.contains("projects.\"a.from\""), "{refused}");
+}
+
+#[test]
+fn a_number_out_of_its_bounds_is_refused_with_them() {
+    for (toml, bounds) in [
+        (
+            "policy.expires_in_max = 86401",
+            "from 30 to 86400, not 86401",
+        ),
+        ("policy.expires_in_max = 29", "from 30 to 86400"),
+        ("policy.code_length_min = 3", "from 4 to 8"),
+        ("policy.attempts_max = 0", "from 1 to 10"),
+        ("limits.recipient_per_day = -1", "from 0 to"),
+        ("limits.recipient_per_day = \"20\"", "from 0 to"),
+        ("projects.shop.policy.attempts_max = 11", "from 1 to 10"),
+    ] {
+        let refused = refusal(toml, &[]);
+        assert!(refused.contains(bounds), "{refused}");
+    }
+    let refused = refusal("", &[("OTPOST_POLICY__EXPIRES_IN_MAX", "1 hour")]);
+    assert!(
+        refused.contains("from 30 to 86400, not \"1 hour\""),
+        "{refused}"
+    );
+}
+
+#[test]
+fn everything_that_is_wrong_is_said_at_once() {
+    let toml = "server.test_keys = 1\npolicy.resend = \"always\"\nlog.format = \"xml\"\n\
+                limits.exempt_recipients = [\"@\"]\nserver.cors_origins = [\"*\"]\n\
+                mail.from = \"nobody\"\nmail.locale = \"en_US!\"";
+    let refused = refusal(toml, &[]);
+    for part in [
+        "server.test_keys",
+        "\"repeat\" or \"renew\", not \"always\"",
+        "\"text\" or \"json\"",
+        "limits.exempt_recipients",
+        "server.cors_origins",
+        "mail.from",
+        "mail.locale",
+    ] {
+        assert!(refused.contains(part), "{part} is not in {refused}");
+    }
+}
+
+#[test]
+fn no_error_shows_a_secret() {
+    const SECRET: &str = "hunter2hunter2";
+    for toml in [
+        format!("[secrets]\nindex_key = [\"{SECRET}\"]"),
+        format!("[secrets]\nmaster_keys = \"{SECRET}\""),
+        format!("[secrets]\nindex_key = \"{SECRET}"),
+        format!("[secrets]\nindex_key = {SECRET}"),
+        format!("[mail]\nrelays = \"smtp://u:{SECRET}@a.example\""),
+        format!("[mail]\nrelays = [[\"{SECRET}\"]]"),
+        format!("[database]\nurl = {{ password = \"{SECRET}\" }}"),
+    ] {
+        let refused = refusal(&toml, &[]);
+        assert!(!refused.contains(SECRET), "{refused}");
+        assert!(refused.lines().count() > 1, "{refused}");
+    }
+    let refused = refusal("[secrets]\nindex_key = ", &[]);
+    assert!(refused.contains("line 2"), "{refused}");
+}
+
+#[test]
+fn a_secret_may_stand_in_a_file_that_either_layer_names() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("key");
+    std::fs::write(&file, "from the file\n").unwrap();
+    let path = file.to_str().unwrap();
+    let key = |toml: &str, environment: &[(&str, &str)]| {
+        let settings = load(toml, environment).unwrap();
+        settings
+            .secrets
+            .index_key
+            .unwrap()
+            .expose_secret()
+            .to_owned()
+    };
+    let named = format!("secrets.index_key_file = '{path}'");
+    assert_eq!(key(&named, &[]), "from the file");
+    let variable = [("OTPOST_SECRETS__INDEX_KEY_FILE", path)];
+    assert_eq!(
+        key("secrets.index_key = 'from the TOML'", &variable),
+        "from the file"
+    );
+    let variable = [("OTPOST_SECRETS__INDEX_KEY", "from the variable")];
+    assert_eq!(key(&named, &variable), "from the variable");
+
+    let both = format!("{named}\nsecrets.index_key = 'x'");
+    assert!(refusal(&both, &[]).contains("remove one of the two"));
+    let missing = refusal("secrets.index_key_file = '/nonexistent/key'", &[]);
+    assert!(missing.contains("/nonexistent/key"), "{missing}");
+}
+
+#[test]
+fn several_secrets_and_relays_may_stand_in_a_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("list");
+    std::fs::write(&file, "1:aaaa\n2:bbbb\n").unwrap();
+    let path = file.to_str().unwrap();
+    let environment = [
+        ("OTPOST_SECRETS__MASTER_KEYS_FILE", path),
+        ("OTPOST_MAIL__RELAYS_FILE", path),
+        ("OTPOST_DATABASE__URL_FILE", path),
+    ];
+    let settings = load("", &environment).unwrap();
+    assert_eq!(settings.secrets.master_keys.len(), 2);
+    assert_eq!(settings.mail.relays.len(), 2);
+    assert_eq!(settings.database.url.expose_secret(), "1:aaaa\n2:bbbb");
+}
+
+#[test]
+fn a_file_of_secrets_that_others_can_read_is_warned_of() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let (_folder, sources) = sources("secrets.index_key = 'x'", &[]);
+    let file = sources.file.clone().unwrap();
+    for (mode, warnings) in [(0o600, 0), (0o640, 1), (0o604, 1)] {
+        std::fs::set_permissions(&file, std::fs::Permissions::from_mode(mode)).unwrap();
+        let settings = Settings::load(&sources).unwrap();
+        assert_eq!(
+            settings.warnings.len(),
+            warnings,
+            "{mode:o}: {:?}",
+            settings.warnings
+        );
+    }
+    std::fs::write(&file, "mail.product = 'x'").unwrap();
+    assert!(Settings::load(&sources).unwrap().warnings.is_empty());
+}
+
+#[test]
+fn a_relay_is_a_url_or_a_table() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("password");
+    std::fs::write(&file, "p@ss\n").unwrap();
+    let toml = format!(
+        "[mail]\nrelays = [\"smtps://a.example\", {{ url = \"smtps://u@b.example\", \
+         password_file = '{}', max_connections = 4, max_per_second = 10 }}]",
+        file.display()
+    );
+    let relays = load(&toml, &[]).unwrap().mail.relays;
+    assert_eq!(relays[0].url.expose_secret(), "smtps://a.example");
+    assert_eq!(relays[1].password.as_ref().unwrap().expose_secret(), "p@ss");
+    assert_eq!(
+        (relays[1].max_connections, relays[1].max_per_second),
+        (Some(4), Some(10))
+    );
+
+    let refused = refusal(
+        "[mail]\nrelays = [{ ulr = \"a\", max_connections = 0 }]",
+        &[],
+    );
+    for part in [
+        "[0].ulr",
+        "did you mean url?",
+        "[0].url is not set",
+        "from 1 to 64",
+    ] {
+        assert!(refused.contains(part), "{part} is not in {refused}");
+    }
+}
+
+#[test]
+fn a_project_has_what_it_does_not_set_from_all() {
+    let toml = "[mail]\nfrom = \"a@b.example\"\nlocale = \"de\"\n[policy]\nattempts_max = 3\n\
+                [projects.shop]\nproduct = \"Shop\"\n[projects.shop.policy]\nresends_max = 1\n\
+                [projects.shop.limits]\nrecipient_per_day = 0\n[projects.blog]\nlocale = \"en\"";
+    let settings = load(toml, &[("OTPOST_PROJECTS__SHOP__POLICY__RESEND", "renew")]).unwrap();
+    let shop = &settings.projects[&ProjectName::parse("shop").unwrap()];
+    assert_eq!(shop.sending.product, "Shop");
+    assert!(shop.sending.from.is_some());
+    assert_eq!((shop.policy.attempts_max, shop.policy.resends_max), (3, 1));
+    assert_eq!(shop.policy.language.as_str(), "de");
+    assert_eq!(shop.policy.resend, otpost_domain::ResendPolicy::Renew);
+    assert_eq!(shop.limits.by_name["recipient_per_day"], 0);
+    assert_eq!(settings.limits.by_name["recipient_per_day"], 20);
+    let blog = &settings.projects[&ProjectName::parse("blog").unwrap()];
+    assert_eq!(blog.policy.language.as_str(), "en");
+    assert!(refusal("[projects.Shop]\nproduct = \"x\"", &[]).contains("projects.Shop"));
+}
+
+#[test]
+fn a_file_that_is_not_there_is_named() {
+    let sources = Sources {
+        file: Some("/nonexistent/otpost.toml".into()),
+        environment: Vec::new(),
+    };
+    let problems = Settings::load(&sources).unwrap_err().to_string();
+    assert!(problems.contains("/nonexistent/otpost.toml"), "{problems}");
+}
+
+#[test]
+fn the_page_of_all_settings_is_the_generated_one() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/configuration.md");
+    let page = std::fs::read_to_string(path).unwrap();
+    assert!(
+        page == documentation(),
+        "run `otpost check-config --documentation > docs/configuration.md`"
+    );
+}

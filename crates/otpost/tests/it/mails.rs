@@ -1,0 +1,88 @@
+//! A mail that was accepted is sent while it is of use, whatever happens in between.
+
+use std::time::{Duration, Instant};
+
+use otpost_testkit::relay::{Relay, Security};
+
+use crate::support::{Otpost, Place, eventually};
+
+async fn relay_and_place() -> (Relay, Place) {
+    let relay = Relay::start(Security::Plain).await;
+    let place = Place::new();
+    place.init(&format!("[\"{}\"]", relay.url()));
+    (relay, place)
+}
+
+#[tokio::test]
+async fn a_dead_relay_delays_the_mail_and_not_the_answer() {
+    let (mut relay, place) = relay_and_place().await;
+    let otpost = Otpost::serve(place.path());
+    let api = otpost.api(&place.key(&[]));
+    relay.stop().await;
+
+    let start = Instant::now();
+    let session = api.send("ada@customer.example").await;
+    assert!(
+        start.elapsed() < Duration::from_secs(1),
+        "{:?}",
+        start.elapsed()
+    );
+    assert_eq!(
+        api.status(&session).await.header("otpost-delivery"),
+        Some("queued")
+    );
+    eventually("a try in vain", async || {
+        otpost.log().contains("mail not sent yet").then_some(())
+    })
+    .await;
+    relay.restart().await;
+
+    let received = relay.wait_for(1).await;
+    assert_eq!(received[0].recipients, ["ada@customer.example"]);
+    api.wait_until_sent(&session).await;
+    assert_eq!(relay.messages().len(), 1);
+}
+
+#[tokio::test]
+async fn no_accepted_mail_is_lost_by_a_crash() {
+    const MAILS: usize = 20;
+    let (mut relay, place) = relay_and_place().await;
+    let first = Otpost::serve(place.path());
+    let key = place.key(&[]);
+    relay.stop().await;
+    let mut expected = Vec::new();
+    for count in 0..MAILS {
+        let address = format!("reader{count}@customer.example");
+        first.api(&key).send(&address).await;
+        expected.push(address);
+    }
+    // A mail that is on its way when the program dies is free again only after its lease of 60 s.
+    eventually("a first try at every mail", async || {
+        (first.log().matches("mail not sent yet").count() >= MAILS).then_some(())
+    })
+    .await;
+    first.kill();
+    relay.restart().await;
+    assert!(relay.messages().is_empty());
+
+    let _second = Otpost::serve(place.path());
+
+    let received = tokio::time::timeout(Duration::from_secs(100), async {
+        loop {
+            let received = relay.messages();
+            if received.len() >= MAILS {
+                return received;
+            }
+            tokio::time::sleep(Duration::from_millis(200)).await;
+        }
+    })
+    .await
+    .unwrap_or_else(|_| panic!("{} of {MAILS} mails arrived", relay.messages().len()));
+    let mut recipients: Vec<_> = received
+        .iter()
+        .flat_map(|one| one.recipients.clone())
+        .collect();
+    recipients.sort_unstable();
+    expected.sort_unstable();
+    assert_eq!(recipients, expected);
+}

@@ -1,0 +1,126 @@
+//! The API as a client application sees it.
+
+use std::net::SocketAddr;
+
+use serde_json::{Value, json};
+
+use super::{Answer, Client, eventually};
+
+/// A server and a key.
+#[derive(Clone)]
+pub(crate) struct Api {
+    pub(crate) address: SocketAddr,
+    pub(crate) key: String,
+}
+
+impl Api {
+    pub(crate) fn new(address: SocketAddr, key: &str) -> Self {
+        Self {
+            address,
+            key: key.to_owned(),
+        }
+    }
+
+    pub(crate) async fn client(&self) -> Client {
+        Client::connect(self.address).await
+    }
+
+    /// The header lines of a request with this key and a JSON body.
+    pub(crate) fn headers(&self) -> String {
+        format!(
+            "Authorization: Bearer {}\r\nContent-Type: application/json\r\n",
+            self.key
+        )
+    }
+
+    pub(crate) async fn post(&self, endpoint: &str, body: &Value) -> Answer {
+        self.post_on(&mut self.client().await, endpoint, body).await
+    }
+
+    pub(crate) async fn post_on(
+        &self,
+        client: &mut Client,
+        endpoint: &str,
+        body: &Value,
+    ) -> Answer {
+        let path = format!("/api/v1/otp/{endpoint}");
+        client
+            .request("POST", &path, &self.headers(), &body.to_string())
+            .await
+    }
+
+    /// Opens a session that must be opened, and gives its identifier.
+    pub(crate) async fn send(&self, email: &str) -> String {
+        let answer = self.post("send", &json!({ "email": email })).await;
+        assert_eq!(answer.status, 200, "{answer:?}");
+        answer.text("/data/session_id")
+    }
+
+    /// The status of a send; `None` when the server is gone or goes.
+    pub(crate) async fn try_send(&self, email: &str) -> Option<u16> {
+        let mut client = Client::try_connect(self.address).await?;
+        let body = json!({ "email": email }).to_string();
+        client
+            .try_request("POST", "/api/v1/otp/send", &self.headers(), &body)
+            .await
+    }
+
+    pub(crate) async fn verify(&self, session_id: &str, code: &str) -> Answer {
+        let body = json!({ "session_id": session_id, "code": code });
+        self.post("verify", &body).await
+    }
+
+    pub(crate) async fn resend(&self, session_id: &str) -> Answer {
+        self.post("resend", &json!({ "session_id": session_id }))
+            .await
+    }
+
+    pub(crate) async fn status(&self, session_id: &str) -> Answer {
+        let path = format!("/api/v1/otp/status/{session_id}");
+        self.client()
+            .await
+            .request("GET", &path, &self.headers(), "")
+            .await
+    }
+
+    /// The attempts so far.
+    pub(crate) async fn attempts(&self, session_id: &str) -> u64 {
+        let status = self.status(session_id).await;
+        status.json()["data"]["attempts"]
+            .as_u64()
+            .unwrap_or_else(|| panic!("{status:?}"))
+    }
+
+    /// Waits until the last mail of a session is written down as sent.
+    pub(crate) async fn wait_until_sent(&self, session_id: &str) {
+        eventually("the mail to be sent", async || {
+            let status = self.status(session_id).await;
+            (status.header("otpost-delivery") == Some("sent")).then_some(())
+        })
+        .await;
+    }
+
+    /// The captured message of a session, waited for.
+    pub(crate) async fn captured(&self, session_id: &str) -> Value {
+        let path = format!("/dev/inbox/messages?session_id={session_id}&wait=20");
+        let answer = self.client().await.get(&path).await;
+        assert_eq!(answer.status, 200, "{answer:?}");
+        let message = answer.json()["messages"][0].clone();
+        assert!(message.is_object(), "no message: {answer:?}");
+        message
+    }
+
+    /// The code of a session, from the inbox.
+    pub(crate) async fn code(&self, session_id: &str) -> String {
+        self.captured(session_id).await["code"]
+            .as_str()
+            .unwrap()
+            .to_owned()
+    }
+}
+
+/// A code of the same length that is not `code`.
+pub(crate) fn wrong(code: &str) -> String {
+    let first = if code.starts_with('0') { "1" } else { "0" };
+    format!("{first}{}", &code[1..])
+}
