@@ -29,9 +29,9 @@ pub fn info(
     let parts: [&[u8]; 7] = [
         LABEL,
         &kid.to_be_bytes(),
-        &[0, 22],
+        &lp(session.as_bytes()),
         session.as_bytes(),
-        &[0, 32],
+        &lp(address_sha256),
         address_sha256,
         &[length.digits()],
     ];
@@ -43,6 +43,11 @@ pub fn info(
         info[start..end].copy_from_slice(part);
     }
     info
+}
+
+/// The length that goes before `bytes`, as a big-endian 16-bit number.
+fn lp(bytes: &[u8]) -> [u8; 2] {
+    u16::try_from(bytes.len()).unwrap_or(u16::MAX).to_be_bytes()
 }
 
 /// The message of the HMAC: the generation as a big-endian 64-bit number.

@@ -10,7 +10,7 @@ use crate::envelope;
 use crate::error::{ApiError, Refused};
 use crate::fields::{Field, Fields, Noted};
 use crate::instant::Instant;
-use crate::recipient::{self, SESSION_ID};
+use crate::shared_fields::{self, SESSION_ID};
 
 /// The name of the only limit that a session has of its own.
 const SESSION_COOLDOWN: &str = "session_cooldown";
@@ -24,7 +24,7 @@ impl Body for ResendBody {
     const FIELDS: &'static [Field] = &[SESSION_ID];
 
     fn read(fields: &mut Fields, _: &Rules<'_>) -> Result<Self, Noted> {
-        let session_id = recipient::session_id(fields)?;
+        let session_id = shared_fields::session_id(fields)?;
         Ok(Self { session_id })
     }
 }

@@ -14,7 +14,7 @@ use crate::error::{ApiError, Refused};
 use crate::fields::{A_STRING, Field, Fields, Noted};
 use crate::instant::Instant;
 use crate::languages;
-use crate::recipient::{self, EMAIL, TEMPLATE};
+use crate::shared_fields::{self, EMAIL, TEMPLATE};
 use crate::variables::{self, VARIABLES};
 
 const EXPIRES_IN: Field = Field::new("expires_in");
@@ -49,7 +49,7 @@ impl Body for SendBody {
     fn read(fields: &mut Fields, rules: &Rules<'_>) -> Result<Self, Noted> {
         let email = fields
             .required_text(EMAIL.name, A_STRING)
-            .and_then(|typed| recipient::address(fields, &typed, rules));
+            .and_then(|typed| shared_fields::address(fields, &typed, rules));
         let template = template(fields, rules);
         let expires_in = expires_in(fields, rules);
         let code_length = code_length(fields, rules);
@@ -70,7 +70,7 @@ impl Body for SendBody {
 }
 
 fn template(fields: &mut Fields, rules: &Rules<'_>) -> Result<TemplateName, Noted> {
-    if let Some(named) = recipient::template(fields, rules)? {
+    if let Some(named) = shared_fields::template(fields, rules)? {
         return Ok(named);
     }
     let fallback = rules.template(TEMPLATE_DEFAULT).or(rules.templates.first());

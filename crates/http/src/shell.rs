@@ -1,6 +1,5 @@
 //! What every answer has around it, and the one line that the log has of every request.
 
-use std::fmt::Write;
 use std::time::Instant;
 
 use actix_web::body::MessageBody;
@@ -65,11 +64,7 @@ fn request_id(request: &ServiceRequest) -> HeaderValue {
     let otp = request.app_data::<Data<Otp>>();
     // Without random bytes no use case works, and its error says why.
     let random = otp.and_then(|otp| otp.random_id().ok()).unwrap_or_default();
-    let hex = random.iter().fold(String::new(), |mut hex, byte| {
-        // Writing to a string cannot fail.
-        let _ = write!(hex, "{byte:02x}");
-        hex
-    });
+    let hex = format!("{:032x}", u128::from_be_bytes(random));
     HeaderValue::from_str(&hex).unwrap_or(HeaderValue::from_static("none"))
 }
 

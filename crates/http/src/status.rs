@@ -3,7 +3,7 @@
 use actix_web::http::header::{HeaderName, HeaderValue};
 use actix_web::{HttpRequest, HttpResponse};
 use otpost_domain::{SessionId, Status};
-use otpost_service::{DeliveryView, SessionView};
+use otpost_service::{DeliveryState, SessionView};
 use serde::Serialize;
 
 use crate::auth::Access;
@@ -52,9 +52,9 @@ pub(crate) async fn handle(access: Access, request: HttpRequest) -> Result<HttpR
         expires_at: Instant(expires_at),
     });
     let delivery = HeaderValue::from_static(match delivery {
-        DeliveryView::Queued => "queued",
-        DeliveryView::Sent => "sent",
-        DeliveryView::Failed => "failed",
+        DeliveryState::Queued => "queued",
+        DeliveryState::Sent => "sent",
+        DeliveryState::Failed => "failed",
     });
     response.headers_mut().insert(OTPOST_DELIVERY, delivery);
     Ok(response)

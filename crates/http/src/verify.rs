@@ -9,7 +9,7 @@ use crate::call::{Body, Call};
 use crate::envelope;
 use crate::error::{ApiError, CodeDetails, Refused};
 use crate::fields::{Field, Fields, Noted};
-use crate::recipient::{self, EMAIL, SESSION_ID, TEMPLATE};
+use crate::shared_fields::{self, EMAIL, SESSION_ID, TEMPLATE};
 
 const CODE: Field = Field::aliased("code", &["otp"]);
 
@@ -25,14 +25,14 @@ impl Body for VerifyBody {
     const FIELDS: &'static [Field] = &[SESSION_ID, CODE, EMAIL, TEMPLATE];
 
     fn read(fields: &mut Fields, rules: &Rules<'_>) -> Result<Self, Noted> {
-        let session_id = recipient::session_id(fields);
+        let session_id = shared_fields::session_id(fields);
         let code = fields.required_text(CODE.name, "must be a string such as \"012345\"");
         let email = match fields.text(EMAIL.name) {
-            Ok(Some(typed)) => recipient::address(fields, &typed, rules).map(Some),
+            Ok(Some(typed)) => shared_fields::address(fields, &typed, rules).map(Some),
             Ok(None) => Ok(None),
             Err(noted) => Err(noted),
         };
-        let template = recipient::template(fields, rules);
+        let template = shared_fields::template(fields, rules);
         Ok(Self {
             session_id: session_id?,
             candidate: Candidate::normalise(&code?),

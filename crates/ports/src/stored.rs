@@ -5,7 +5,7 @@ use core::fmt;
 
 use otpost_domain::{Code, Language, Mode, ProjectName, Session, TemplateName, Timestamp};
 
-use crate::{Vault, VaultError};
+use crate::{Opening, Vault, VaultError};
 
 /// Whose a session is: another project's or mode's does not exist for the caller.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -109,6 +109,18 @@ pub struct StoredSession {
     pub secret: Option<CodeSecret>,
     /// Its last mail.
     pub delivery: Delivery,
+}
+
+/// A session as it is stored right after it was opened.
+impl From<Opening> for StoredSession {
+    fn from(opening: Opening) -> Self {
+        Self {
+            session: opening.session,
+            context: opening.context,
+            secret: opening.secret,
+            delivery: opening.delivery,
+        }
+    }
 }
 
 impl StoredSession {

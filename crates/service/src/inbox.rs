@@ -107,13 +107,16 @@ mod tests {
     async fn a_message_that_comes_later_ends_the_wait() {
         let inbox = Arc::new(MemoryInbox::new());
         let reader = InboxReader::new(inbox.clone());
-        let waiting = tokio::spawn(async move {
-            reader
-                .list(&filter("person@example.com"), InboxReader::WAIT_MAX)
-                .await
-        });
-        inbox.deliver(&sample::letter(1, "123456")).await.unwrap();
-        assert_eq!(waiting.await.unwrap().unwrap().len(), 1);
+        let (letter, filter) = (sample::letter(1, "123456"), filter("person@example.com"));
+
+        // The wait begins first: the branches are polled in this order.
+        let (found, delivered) = tokio::join!(biased;
+            reader.list(&filter, InboxReader::WAIT_MAX),
+            inbox.deliver(&letter),
+        );
+
+        delivered.unwrap();
+        assert_eq!(found.unwrap().len(), 1);
     }
 
     #[tokio::test(start_paused = true)]

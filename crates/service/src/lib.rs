@@ -20,6 +20,8 @@ mod verify;
 #[cfg(test)]
 mod mocks;
 
+pub use otpost_ports::DeliveryState;
+
 pub use access::{AccessError, Caller};
 pub use error::ServiceError;
 pub use inbox::{InboxReader, Message, MessageFilter};
@@ -30,5 +32,5 @@ pub use otp::{Otp, Ports};
 pub use policy::{Catalogue, Policies, Policy, Rules, UnknownMembers};
 pub use resend::ResendAnswer;
 pub use send::{SendError, SendRequest, Sent};
-pub use status::{DeliveryView, SessionView};
+pub use status::SessionView;
 pub use verify::{VerifyAnswer, VerifyRequest};

@@ -118,13 +118,7 @@ pub(crate) fn unavailable() -> StoreError {
 
 /// A session as it is stored right after it was opened at noon.
 pub(crate) fn stored(vault: &FakeVault) -> StoredSession {
-    let opening = sample::opening(vault, 1);
-    StoredSession {
-        session: opening.session,
-        context: opening.context,
-        secret: opening.secret,
-        delivery: opening.delivery,
-    }
+    sample::opening(vault, 1).into()
 }
 
 /// Whether a mail was announced since the last look.

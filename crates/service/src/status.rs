@@ -5,17 +5,6 @@ use otpost_ports::DeliveryState;
 
 use crate::{Caller, Otp, ServiceError};
 
-/// What became of the last mail.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum DeliveryView {
-    /// It waits, or is on its way.
-    Queued,
-    /// A relay took responsibility for it.
-    Sent,
-    /// It will not be sent.
-    Failed,
-}
-
 /// A session as its owner sees it.
 #[derive(Clone, Debug)]
 pub struct SessionView {
@@ -32,7 +21,7 @@ pub struct SessionView {
     /// When the code in force is too late.
     pub expires_at: Timestamp,
     /// What became of its last mail.
-    pub delivery: DeliveryView,
+    pub delivery: DeliveryState,
 }
 
 impl Otp {
@@ -60,11 +49,7 @@ impl Otp {
             attempts: session.attempts(),
             attempts_max: session.terms().attempts_max(),
             expires_at: session.expires_at(),
-            delivery: match stored.delivery.state {
-                DeliveryState::Queued => DeliveryView::Queued,
-                DeliveryState::Sent => DeliveryView::Sent,
-                DeliveryState::Failed => DeliveryView::Failed,
-            },
+            delivery: stored.delivery.state,
         }))
     }
 }
@@ -106,12 +91,12 @@ mod tests {
 
     #[tokio::test]
     async fn it_tells_what_became_of_the_mail() {
-        for (state, seen) in [
-            (DeliveryState::Queued, DeliveryView::Queued),
-            (DeliveryState::Sent, DeliveryView::Sent),
-            (DeliveryState::Failed, DeliveryView::Failed),
+        for state in [
+            DeliveryState::Queued,
+            DeliveryState::Sent,
+            DeliveryState::Failed,
         ] {
-            assert_eq!(status(0, state).await.unwrap().delivery, seen);
+            assert_eq!(status(0, state).await.unwrap().delivery, state);
         }
     }
 

@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use otpost_ports::{Courier, DeliveryError, Letter};
@@ -10,8 +11,8 @@ use tokio::sync::watch;
 /// What a [`RecordingCourier`] does with a letter.
 #[derive(Clone, Debug)]
 pub enum Reaction {
-    /// Takes it.
-    Take,
+    /// Takes it, after so long.
+    TakeAfter(Duration),
     /// Does not take it.
     Refuse(DeliveryError),
     /// Never answers, until the try is given up.
@@ -67,13 +68,17 @@ impl Default for RecordingCourier {
 #[async_trait]
 impl Courier for RecordingCourier {
     async fn deliver(&self, letter: &Letter) -> Result<(), DeliveryError> {
-        let reaction = self.script().pop_front().unwrap_or(Reaction::Take);
+        let reaction = self.script().pop_front();
         self.letters
             .send_modify(|letters| letters.push(letter.clone()));
         match reaction {
-            Reaction::Take => Ok(()),
-            Reaction::Refuse(error) => Err(error),
-            Reaction::Hang => std::future::pending().await,
+            None => Ok(()),
+            Some(Reaction::TakeAfter(pause)) => {
+                tokio::time::sleep(pause).await;
+                Ok(())
+            }
+            Some(Reaction::Refuse(error)) => Err(error),
+            Some(Reaction::Hang) => std::future::pending().await,
         }
     }
 }

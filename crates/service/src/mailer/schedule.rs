@@ -22,25 +22,15 @@ pub(super) fn next_try(session: &Session, tries: u32, now: Timestamp) -> Option<
 #[cfg(test)]
 mod tests {
     use super::*;
-    use otpost_domain::{ResendPolicy, SessionId, Terms, TermsRecord};
-
-    const NOON: Timestamp = Timestamp::from_millis(1_768_046_400_000);
+    use otpost_domain::{Terms, TermsRecord};
+    use otpost_testkit::sample::{NOON, session_id, terms};
 
     fn session(lifetime_secs: u32) -> Session {
         let terms = TermsRecord {
             lifetime_secs,
-            code_length: 6,
-            attempts_max: 5,
-            resends_max: 4,
-            cooldown_secs: 30,
-            code_lifetime_max_secs: 600,
-            resend: ResendPolicy::Repeat,
+            ..terms()
         };
-        Session::open(
-            SessionId::new(NOON, [1; 16]),
-            Terms::new(terms).unwrap(),
-            NOON,
-        )
+        Session::open(session_id(1, NOON), Terms::new(terms).unwrap(), NOON)
     }
 
     #[test]

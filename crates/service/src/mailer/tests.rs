@@ -254,12 +254,15 @@ async fn the_mail_of_a_test_key_goes_to_the_courier_of_tests() {
 #[tokio::test(start_paused = true)]
 async fn a_mail_that_was_sent_is_settled_when_the_storage_is_back() {
     let bench = Bench::new();
+    let second = Duration::from_secs(1);
+    bench.live.react([Reaction::TakeAfter(second)]);
     bench.open(1).await;
-    let slow = bench.live.clone();
     let _worker = bench.start();
-    slow.wait_for(1).await;
+    bench.live.wait_for(1).await;
     bench.store.fail(true);
-    tokio::time::sleep(Duration::from_secs(1)).await;
+    tokio::time::sleep(3 * second).await;
+    bench.until(is(DeliveryState::Queued)).await;
+
     bench.store.fail(false);
 
     bench.until(is(DeliveryState::Sent)).await;

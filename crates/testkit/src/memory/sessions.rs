@@ -12,14 +12,8 @@ use super::{MemoryStore, Row, Tables, at_most};
 #[async_trait]
 impl SessionStore for MemoryStore {
     async fn open(&self, opening: Opening) -> Result<(), StoreError> {
-        let stored = StoredSession {
-            session: opening.session,
-            context: opening.context,
-            secret: opening.secret,
-            delivery: opening.delivery,
-        };
         let row = Row {
-            stored,
+            stored: opening.into(),
             lease: None,
             reply: None,
         };

@@ -11,7 +11,7 @@ pub use purging::*;
 pub use resending::*;
 
 use otpost_domain::Mode;
-use otpost_ports::{Opening, Owner, StoredSession};
+use otpost_ports::{Owner, StoredSession};
 
 use super::Storage;
 use crate::sample;
@@ -22,7 +22,7 @@ pub async fn an_opened_session_is_found_with_every_field(storage: &Storage) {
 
     assert_eq!(
         storage.find(opening.session.id()).await,
-        stored(opening),
+        StoredSession::from(opening),
         "what is found is what was opened"
     );
 }
@@ -90,16 +90,6 @@ pub async fn a_session_that_was_never_opened_is_none(storage: &Storage) {
     let applied = storage.sessions.apply(&unknown, resend).await;
     assert!(matches!(applied, Ok(None)), "{applied:?}");
     assert_eq!(storage.find(opening.session.id()).await, before);
-}
-
-/// A session just opened, as it is to be found.
-fn stored(opening: Opening) -> StoredSession {
-    StoredSession {
-        session: opening.session,
-        context: opening.context,
-        secret: opening.secret,
-        delivery: opening.delivery,
-    }
 }
 
 fn strangers() -> [Owner; 2] {
