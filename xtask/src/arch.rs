@@ -3,6 +3,7 @@
 mod arrows;
 mod documents;
 mod files;
+mod map;
 mod tree;
 
 use crate::problem::{Outcome, Problem};
@@ -78,8 +79,9 @@ type Check = fn() -> Outcome<Vec<Problem>>;
 
 /// Runs all checks and tells every problem at once.
 pub(crate) fn check() -> Outcome {
-    let checks: [(&str, Check); 6] = [
+    let checks: [(&str, Check); 7] = [
         ("arrows between crates", arrows::check),
+        ("the table of ARCHITECTURE.md", map::check),
         ("the domain is pure", tree::domain_is_pure),
         ("size of the dependency tree", tree::is_small),
         ("one TLS and crypto provider", tree::has_one_provider),

@@ -1,6 +1,7 @@
 //! Runs what README.md and README.de.md show, so that it works when pasted.
 //!
-//! A fenced block is run when the line before it (blank lines aside) is `<!-- run: NAME -->`.
+//! A fenced block is run when the line before it (blank lines aside) is `<!-- run: NAME -->`. Each
+//! README marks all of these, in this order:
 //!
 //! | name | fence | what happens |
 //! |---|---|---|
@@ -25,25 +26,22 @@ use block::Block;
 
 const READMES: [&str; 2] = ["README.md", "README.de.md"];
 
+/// The blocks of each, in the order of the reader.
+const NAMES: [&str; 6] = [
+    "start",
+    "send",
+    "read",
+    "verify",
+    "curl-example",
+    "js-example",
+];
+
 /// Runs the blocks of each README against a service of its own.
 pub(crate) fn test() -> Outcome {
-    let mut marked = Vec::new();
+    let mut readmes = Vec::new();
     for name in READMES {
-        let path = environment::root().join(name);
-        let blocks = if path.exists() {
-            block::extract(&text(&path)?)?
-        } else {
-            Vec::new()
-        };
-        if blocks.is_empty() {
-            println!("{name} marks no block to run");
-        } else {
-            check_order(name, &blocks)?;
-            marked.push((name, blocks));
-        }
-    }
-    if marked.is_empty() {
-        return Ok(());
+        let document = text(&environment::root().join(name))?;
+        readmes.push((name, blocks(name, &document)?));
     }
     if !answers("curl", &["--version"]) || !answers("bash", &["--version"]) {
         return left_out(
@@ -52,21 +50,61 @@ pub(crate) fn test() -> Outcome {
         );
     }
     let binary = otpost::build()?;
-    for (name, blocks) in marked {
+    for (name, blocks) in readmes {
         println!("\n--- the examples of {name} ---");
         run::run(name, &blocks, &binary)?;
     }
     Ok(())
 }
 
-/// A reader starts the service before anything else, and misses none of the first three steps.
-fn check_order(name: &str, blocks: &[Block]) -> Outcome {
-    let names: Vec<&str> = blocks.iter().map(|block| block.name.as_str()).collect();
-    if names.starts_with(&["start", "send", "read", "verify"]) {
-        return Ok(());
+/// The marked blocks of a README, which must be all that a reader is promised and no other.
+fn blocks(readme: &str, document: &str) -> Outcome<[Block; NAMES.len()]> {
+    let blocks = block::extract(document)?;
+    let names: Vec<String> = blocks.iter().map(|block| block.name.clone()).collect();
+    let found = if names == NAMES {
+        blocks.try_into().ok()
+    } else {
+        None
+    };
+    found.ok_or_else(|| {
+        Problem::new(
+            format!("{readme} marks the blocks [{}]", names.join(", ")),
+            format!("mark these, in this order: {}", NAMES.join(", ")),
+        )
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn readme<'a>(names: impl IntoIterator<Item = &'a str>) -> String {
+        let block = |name| format!("<!-- run: {name} -->\n```sh\ntrue\n```\n");
+        names.into_iter().map(block).collect()
     }
-    Err(Problem::new(
-        format!("{name} marks the blocks {}", names.join(", ")),
-        "mark start, send, read and verify first, in this order",
-    ))
+
+    #[test]
+    fn a_readme_marks_every_block_in_order() {
+        let found = blocks("README.md", &readme(NAMES)).unwrap();
+
+        assert_eq!(found.map(|block| block.name), NAMES);
+    }
+
+    #[test]
+    fn a_readme_that_lost_a_mark_or_all_of_them_fails() {
+        for lost in NAMES {
+            let document = readme(NAMES.into_iter().filter(|name| *name != lost));
+            assert!(blocks("README.md", &document).is_err(), "{lost}");
+        }
+        assert!(blocks("README.md", "# otpost\n").is_err());
+    }
+
+    #[test]
+    fn a_readme_with_another_order_or_an_unknown_block_fails() {
+        let mut swapped = NAMES;
+        swapped.swap(1, 3);
+        assert!(blocks("README.md", &readme(swapped)).is_err());
+        let more = NAMES.into_iter().chain(["more"]);
+        assert!(blocks("README.md", &readme(more)).is_err());
+    }
 }

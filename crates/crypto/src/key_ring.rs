@@ -47,8 +47,8 @@ pub enum KeyName {
 impl fmt::Display for KeyName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Master(kid) => write!(f, "key {kid} of secrets.master_keys"),
-            Self::Index => f.write_str("secrets.index_key"),
+            Self::Master(kid) => write!(f, "master key {kid}"),
+            Self::Index => f.write_str("the index key"),
         }
     }
 }
@@ -57,16 +57,16 @@ impl fmt::Display for KeyName {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum KeyError {
     /// There is no master key.
-    #[error("secrets.master_keys is empty: `otpost secrets new` makes a key")]
+    #[error("there is no master key")]
     NoMasterKey,
     /// There is no index key.
-    #[error("secrets.index_key is missing: `otpost secrets new` makes one")]
+    #[error("there is no index key")]
     NoIndexKey,
     /// An entry is not `NUMBER:BASE64`, its number from 1. Counted from 1.
-    #[error("entry {0} of secrets.master_keys is not NUMBER:BASE64 with a number from 1")]
+    #[error("entry {0} is not NUMBER:BASE64 with a number from 1")]
     Entry(usize),
     /// Two entries have one number.
-    #[error("secrets.master_keys has two keys of the number {0}")]
+    #[error("two master keys have the number {0}")]
     Duplicate(u32),
     /// It is no base64 (RFC 4648, 4, with padding).
     #[error("{0} is not base64")]
@@ -80,7 +80,7 @@ pub enum KeyError {
         bytes: usize,
     },
     /// It was not drawn at random.
-    #[error("{key} is weak: {weakness}; `otpost secrets new` makes a good one")]
+    #[error("{key} is weak: {weakness}")]
     Weak {
         /// Which key.
         key: KeyName,
@@ -91,7 +91,7 @@ pub enum KeyError {
     #[error("{0} and {1} are the same key")]
     Reused(KeyName, KeyName),
     /// The active key is not in the ring.
-    #[error("secrets.active_key is {0}, and secrets.master_keys has no key of that number")]
+    #[error("there is no master key of the number {0}")]
     UnknownActive(u32),
 }
 
@@ -137,11 +137,6 @@ impl KeyRing {
     #[must_use]
     pub const fn active(&self) -> u32 {
         self.active
-    }
-
-    /// The numbers of all keys, ascending.
-    pub fn kids(&self) -> impl Iterator<Item = u32> {
-        self.masters.keys().copied()
     }
 
     pub(crate) fn master(&self, kid: u32) -> Result<&[u8; 32], VaultError> {
@@ -240,7 +235,7 @@ mod tests {
         let ring = KeyRing::parse(entries, 7, &fresh(9)).unwrap();
 
         assert_eq!(ring.active(), 7);
-        assert_eq!(ring.kids().collect::<Vec<_>>(), [7, 4_294_967_295]);
+        assert!(ring.master(7).is_ok() && ring.master(4_294_967_295).is_ok());
         assert_eq!(ring.master(8), Err(VaultError::UnknownKey(8)));
     }
 

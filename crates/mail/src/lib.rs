@@ -21,5 +21,5 @@ pub use discard::DiscardCourier;
 pub use lint::TemplateError;
 pub use message::Message;
 pub use render::Renderer;
-pub use sender::{Mailbox, Sender, SenderError, Senders};
+pub use sender::{Footer, Mailbox, Product, Sender, SenderError, Senders};
 pub use smtp::{Credentials, Patience, RelayError, RelaySettings, Security, SmtpCourier};

@@ -92,7 +92,8 @@ fn wire(address: &Address) -> Result<WireAddress, DeliveryError> {
         .map_err(|_| unwritable("the address cannot be put on the wire"))
 }
 
-fn unwritable(cause: &str) -> DeliveryError {
+/// Why there is no message and never will be, however often it is tried.
+pub(crate) fn unwritable(cause: &str) -> DeliveryError {
     DeliveryError::Permanent {
         cause: cause.to_owned(),
         reply: None,

@@ -5,6 +5,7 @@ use otpost_ports::{DeliveryError, Letter};
 
 use crate::catalogue::{Catalogue, Content, Values};
 use crate::lifetime::Lifetime;
+use crate::message::unwritable;
 use crate::{Message, Sender, Senders, TemplateError};
 
 /// Writes messages. Holds every template, compiled and proven.
@@ -54,7 +55,7 @@ impl Renderer {
     /// not there any more.
     pub fn message(&self, letter: &Letter) -> Result<Message, DeliveryError> {
         if has_control(letter) {
-            return Err(refused("a variable holds a control character"));
+            return Err(unwritable("a variable holds a control character"));
         }
         let sender = self.senders.of(&letter.owner.project);
         let language = self.language_of(letter);
@@ -69,7 +70,7 @@ impl Renderer {
         language: &Language,
     ) -> Result<Content, DeliveryError> {
         if !self.catalogue.templates().contains(&letter.template) {
-            return Err(refused("the template is not configured any more"));
+            return Err(unwritable("the template is not configured any more"));
         }
         let values = Values {
             code: letter.code.reveal(),
@@ -80,7 +81,7 @@ impl Renderer {
         };
         self.catalogue
             .content(language, &letter.template, values)
-            .map_err(|error| refused(&error.to_string()))
+            .map_err(|error| unwritable(&error.to_string()))
     }
 
     /// The letter's language; another when it is not there any more.
@@ -99,11 +100,4 @@ fn has_control(letter: &Letter) -> bool {
         .iter()
         .flat_map(|(name, value)| name.chars().chain(value.chars()))
         .any(char::is_control)
-}
-
-fn refused(cause: &str) -> DeliveryError {
-    DeliveryError::Permanent {
-        cause: cause.to_owned(),
-        reply: None,
-    }
 }

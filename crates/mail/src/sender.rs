@@ -10,9 +10,12 @@ pub enum SenderError {
     /// It is no address, also not one in angle brackets after a name.
     #[error("the sender must be an address such as `Acme <no-reply@acme.example>`: {0}")]
     Address(AddressError),
-    /// A name or a footer holds a control character, or the product has no name.
-    #[error("the {0} must be a text without control characters, and not empty")]
-    Text(&'static str),
+    /// A control character stands where a reader sees it.
+    #[error("the {0} must be a text without control characters")]
+    Control(&'static str),
+    /// The product has no name.
+    #[error("the product needs a name")]
+    NoProduct,
 }
 
 /// An address to send from, with or without a name to show.
@@ -51,60 +54,90 @@ impl Mailbox {
     }
 }
 
-/// What readers know a message by.
+/// The name of what a message is about.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Sender {
-    mailbox: Mailbox,
-    product: String,
-    footer: BTreeMap<Language, Vec<String>>,
-}
+pub struct Product(String);
 
-impl Sender {
-    /// A sender of messages about `product`. `footer` is what the law wants below a business
-    /// letter (§ 35a of the German `GmbHG` and the like), by language, and may have several lines.
+impl Product {
+    /// Reads a name, without the white space around it.
     ///
     /// # Errors
     ///
-    /// [`SenderError::Text`].
-    pub fn new(
-        mailbox: Mailbox,
-        product: &str,
-        footer: &BTreeMap<Language, String>,
-    ) -> Result<Self, SenderError> {
-        let product = product.trim();
-        if product.is_empty() {
-            return Err(SenderError::Text("product"));
+    /// [`SenderError::NoProduct`], [`SenderError::Control`].
+    pub fn parse(text: &str) -> Result<Self, SenderError> {
+        let name = text.trim();
+        if name.is_empty() {
+            return Err(SenderError::NoProduct);
         }
-        check(product, "product")?;
-        let lines = |(language, text): (&Language, &String)| {
-            let lines: Vec<_> = text.lines().map(|line| line.trim().to_owned()).collect();
-            lines.iter().try_for_each(|line| check(line, "footer"))?;
-            Ok((language.clone(), lines))
-        };
-        Ok(Self {
-            mailbox,
-            product: product.to_owned(),
-            footer: footer.iter().map(lines).collect::<Result<_, _>>()?,
-        })
+        check(name, "product")?;
+        Ok(Self(name.to_owned()))
     }
 
-    /// Where messages come from.
+    /// The name.
     #[must_use]
-    pub const fn address(&self) -> &Address {
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// The name of this very program.
+impl Default for Product {
+    fn default() -> Self {
+        Self("otpost".to_owned())
+    }
+}
+
+/// What the law wants below a business letter (§ 35a of the German `GmbHG` and the like).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Footer(Vec<String>);
+
+impl Footer {
+    /// Reads a text of one or more lines, without the white space around them.
+    ///
+    /// # Errors
+    ///
+    /// [`SenderError::Control`].
+    pub fn parse(text: &str) -> Result<Self, SenderError> {
+        let lines = text.trim().lines().map(str::trim);
+        let lines: Vec<_> = lines.map(str::to_owned).collect();
+        lines.iter().try_for_each(|line| check(line, "footer"))?;
+        Ok(Self(lines))
+    }
+}
+
+/// What readers know a message by.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Sender {
+    /// Where messages come from.
+    pub mailbox: Mailbox,
+    /// What they are about.
+    pub product: Product,
+    /// What stands below them, by language.
+    pub footer: BTreeMap<Language, Footer>,
+}
+
+impl Sender {
+    pub(crate) const fn address(&self) -> &Address {
         &self.mailbox.address
     }
 
     /// The name beside the address: the mailbox's own, else the product.
     pub(crate) fn display_name(&self) -> &str {
-        self.mailbox.name.as_deref().unwrap_or(&self.product)
+        self.mailbox.name.as_deref().unwrap_or(&self.product.0)
     }
 
     pub(crate) fn product(&self) -> &str {
-        &self.product
+        &self.product.0
     }
 
+    /// One element a line. Tags are compared as they are meant, whatever their case (RFC 5646,
+    /// 2.1.1): a name in the environment has none.
     pub(crate) fn footer(&self, language: &Language) -> &[String] {
-        self.footer.get(language).map_or(&[], Vec::as_slice)
+        let wanted = language.as_str();
+        let mut footers = self.footer.iter();
+        footers
+            .find(|(tag, _)| tag.as_str().eq_ignore_ascii_case(wanted))
+            .map_or(&[], |(_, footer)| footer.0.as_slice())
     }
 }
 
@@ -127,7 +160,7 @@ impl Senders {
 
 fn check(text: &str, what: &'static str) -> Result<(), SenderError> {
     if text.chars().any(char::is_control) {
-        Err(SenderError::Text(what))
+        Err(SenderError::Control(what))
     } else {
         Ok(())
     }
@@ -176,13 +209,32 @@ mod tests {
         ] {
             assert!(Mailbox::parse(text).is_err(), "{text:?}");
         }
-        let mailbox = Mailbox::parse("a@b.example").unwrap();
-        for product in ["", " ", "A\nB", "A\u{7f}"] {
-            let sender = Sender::new(mailbox.clone(), product, &BTreeMap::new());
-            assert_eq!(sender, Err(SenderError::Text("product")), "{product:?}");
+        for product in ["", " "] {
+            assert_eq!(Product::parse(product), Err(SenderError::NoProduct));
         }
-        let footer = BTreeMap::from([(Language::new("en"), "a\u{1b}b".to_owned())]);
-        let sender = Sender::new(mailbox, "Acme", &footer);
-        assert_eq!(sender, Err(SenderError::Text("footer")));
+        for product in ["A\nB", "A\u{7f}"] {
+            assert_eq!(
+                Product::parse(product),
+                Err(SenderError::Control("product"))
+            );
+        }
+        let footer = Footer::parse("a\nb\u{1b}c");
+        assert_eq!(footer, Err(SenderError::Control("footer")));
+    }
+
+    #[test]
+    fn a_footer_is_found_by_its_language_in_any_case() {
+        let footer = Footer::parse("\nAcme GmbH\n  HRB 1  \n").unwrap();
+        let sender = Sender {
+            mailbox: Mailbox::parse("a@b.example").unwrap(),
+            product: Product::parse(" Acme ").unwrap(),
+            footer: BTreeMap::from([(Language::new("zh-hant"), footer)]),
+        };
+        assert_eq!(sender.product(), "Acme");
+        assert_eq!(
+            sender.footer(&Language::new("zh-Hant")),
+            ["Acme GmbH", "HRB 1"]
+        );
+        assert!(sender.footer(&Language::new("zh")).is_empty());
     }
 }

@@ -25,16 +25,16 @@ pub struct Cli {
         value_name = "PATH",
         hide_env_values = true
     )]
-    pub config: Option<PathBuf>,
+    pub(crate) config: Option<PathBuf>,
 
     /// What to do.
     #[command(subcommand)]
-    pub command: Command,
+    pub(crate) command: Command,
 }
 
 /// What to do.
 #[derive(Debug, Subcommand)]
-pub enum Command {
+pub(crate) enum Command {
     /// Run with an inbox in the browser instead of a mail server; needs no configuration
     Dev(DevArgs),
     /// Run in production
@@ -91,26 +91,26 @@ pub enum Command {
 
 /// How a development run is run.
 #[derive(Debug, Args)]
-pub struct DevArgs {
+pub(crate) struct DevArgs {
     /// Where to listen [default: 127.0.0.1:8080, or the next free port]
     #[arg(long, value_name = "HOST:PORT", value_parser = Listen::parse)]
-    pub listen: Option<Listen>,
+    pub(crate) listen: Option<Listen>,
     /// Folder for database, keys and messages
     #[arg(long, value_name = "DIR", default_value = "otpost-data")]
-    pub data: PathBuf,
+    pub(crate) data: PathBuf,
 }
 
 /// Which database a command works on.
 #[derive(Clone, Debug, Args)]
-pub struct DataArgs {
+pub(crate) struct DataArgs {
     /// Work on the database of `otpost dev --data DIR` instead of the configured one
     #[arg(long, value_name = "DIR")]
-    pub data: Option<PathBuf>,
+    pub(crate) data: Option<PathBuf>,
 }
 
 /// What to do with secrets.
 #[derive(Debug, Subcommand)]
-pub enum SecretsCommand {
+pub(crate) enum SecretsCommand {
     /// Print a fresh master key and a fresh index key
     New {
         /// Number of the master key: another one than those that there are
@@ -122,7 +122,7 @@ pub enum SecretsCommand {
 
 /// What to do with projects.
 #[derive(Debug, Subcommand)]
-pub enum ProjectCommand {
+pub(crate) enum ProjectCommand {
     /// Create a project
     Create {
         /// 1 to 32 lower-case letters, digits, hyphens and underscores
@@ -141,7 +141,7 @@ pub enum ProjectCommand {
 
 /// What to do with keys.
 #[derive(Debug, Subcommand)]
-pub enum KeyCommand {
+pub(crate) enum KeyCommand {
     /// Create a key and print it: it cannot be shown again
     Create(NewKeyArgs),
     /// List the keys, without the keys themselves
@@ -162,22 +162,22 @@ pub enum KeyCommand {
 
 /// A key to be made.
 #[derive(Debug, Args)]
-pub struct NewKeyArgs {
+pub(crate) struct NewKeyArgs {
     /// Whose it will be
     #[arg(long, value_name = "NAME")]
-    pub project: String,
+    pub(crate) project: String,
     /// A test key: its sessions mail nothing and have a known code
     #[arg(long)]
-    pub test: bool,
+    pub(crate) test: bool,
     /// What it may do
     #[arg(long, value_name = "NAME", default_value = "otp", num_args = 1..)]
-    pub permission: Vec<String>,
+    pub(crate) permission: Vec<String>,
     /// When it ends: 90d, 12h, 30m, or 2027-01-31T00:00:00Z [default: never]
     #[arg(long, value_name = "WHEN")]
-    pub expires: Option<String>,
+    pub(crate) expires: Option<String>,
     /// Which database.
     #[command(flatten)]
-    pub data: DataArgs,
+    pub(crate) data: DataArgs,
 }
 
 #[cfg(test)]

@@ -99,6 +99,7 @@ struct Prepared {
 
 /// Builds all that needs no connection, and says at once all that is wrong with it.
 fn prepare(settings: &Settings) -> Result<Prepared, Problems> {
+    let database = compose::check_database_url(&settings.database.url);
     let vault = compose::vault_from_settings(&settings.secrets);
     let renderer = compose::renderer_from_settings(settings, None);
     let (renderer, smtp) = match renderer {
@@ -111,17 +112,15 @@ fn prepare(settings: &Settings) -> Result<Prepared, Problems> {
         }
         Err(problem) => (Err(problem.clone()), Err(problem)),
     };
-    match (vault, renderer, smtp) {
-        (Ok(vault), Ok(renderer), Ok(smtp)) => Ok(Prepared {
+    match (database, vault, renderer, smtp) {
+        (Ok(()), Ok(vault), Ok(renderer), Ok(smtp)) => Ok(Prepared {
             vault,
             renderer,
             smtp,
         }),
-        (vault, renderer, smtp) => {
-            let mut problems: Vec<_> = [vault.err(), renderer.err(), smtp.err()]
-                .into_iter()
-                .flatten()
-                .collect();
+        (database, vault, renderer, smtp) => {
+            let found = [database.err(), vault.err(), renderer.err(), smtp.err()];
+            let mut problems: Vec<_> = found.into_iter().flatten().collect();
             problems.dedup();
             Err(Problems(problems))
         }

@@ -19,26 +19,26 @@ use tokio_util::sync::CancellationToken;
 
 use crate::Failure;
 use crate::clock::SystemClock;
-use crate::settings::Settings;
+use crate::settings::{Problem, Settings};
 
-pub use keys::vault_from_settings;
-pub use mails::renderer_from_settings;
-pub use relays::smtp_from_settings;
+pub(crate) use keys::vault_from_settings;
+pub(crate) use mails::renderer_from_settings;
+pub(crate) use relays::smtp_from_settings;
 
 /// After a stop, everything has ended within this time, or is left as a crash would leave it.
 const STOP_WITHIN: Duration = Duration::from_millis(9_500);
 
 /// What every command stands on that touches the database.
 #[derive(Clone)]
-pub struct Base {
+pub(crate) struct Base {
     /// The database.
-    pub storage: Storage,
+    pub(crate) storage: Storage,
     /// The keys.
-    pub vault: Arc<dyn Vault>,
+    pub(crate) vault: Arc<dyn Vault>,
     /// Random bytes.
-    pub entropy: Arc<dyn Entropy>,
+    pub(crate) entropy: Arc<dyn Entropy>,
     /// The time.
-    pub clock: Arc<dyn Clock>,
+    pub(crate) clock: Arc<dyn Clock>,
 }
 
 impl Base {
@@ -47,7 +47,7 @@ impl Base {
     /// # Errors
     ///
     /// When it cannot be opened, or is of a newer program.
-    pub async fn open(url: &SecretString, vault: Arc<dyn Vault>) -> Result<Self, Failure> {
+    pub(crate) async fn open(url: &SecretString, vault: Arc<dyn Vault>) -> Result<Self, Failure> {
         let storage = storage_from_url(url, Arc::clone(&vault)).await?;
         for name in storage.migrate().await? {
             tracing::info!(name, "migrated");
@@ -62,7 +62,7 @@ impl Base {
 
     /// Projects and keys.
     #[must_use]
-    pub fn keys(&self) -> Keys {
+    pub(crate) fn keys(&self) -> Keys {
         Keys {
             store: Arc::new(self.storage.clone()),
             vault: Arc::clone(&self.vault),
@@ -77,42 +77,55 @@ impl Base {
 /// # Errors
 ///
 /// When it cannot be opened.
-pub async fn storage_from_url(
+pub(crate) async fn storage_from_url(
     url: &SecretString,
     vault: Arc<dyn Vault>,
 ) -> Result<Storage, Failure> {
-    let settings = otpost_storage::Settings {
-        url: url.expose_secret().to_owned(),
-    };
-    let opened = Storage::connect(&settings, vault).await;
+    let opened = Storage::connect(&storage_settings(url), vault).await;
     Ok(opened.map_err(|error| format!("database.url: {error}"))?)
+}
+
+/// Whether a database can be at `url`. Nothing is opened or made.
+///
+/// # Errors
+///
+/// That no database can be there.
+pub(crate) fn check_database_url(url: &SecretString) -> Result<(), Problem> {
+    let checked = storage_settings(url).check();
+    checked.map_err(|error| Problem::about("database.url", format!("is refused: {error}")))
+}
+
+fn storage_settings(url: &SecretString) -> otpost_storage::Settings {
+    otpost_storage::Settings {
+        url: url.expose_secret().to_owned(),
+    }
 }
 
 /// Who takes the mails.
 #[derive(Clone)]
-pub struct Couriers {
+pub(crate) struct Couriers {
     /// Those of live keys.
-    pub live: Arc<dyn Courier>,
+    pub(crate) live: Arc<dyn Courier>,
     /// Those of test keys.
-    pub test: Arc<dyn Courier>,
+    pub(crate) test: Arc<dyn Courier>,
 }
 
 /// What is served, and how.
-pub struct Plan {
+pub(crate) struct Plan {
     /// What callers may ask.
-    pub policies: Policies,
+    pub(crate) policies: Policies,
     /// The messages that there are.
-    pub catalogue: Catalogue,
+    pub(crate) catalogue: Catalogue,
     /// Whether test keys are accepted.
-    pub test_keys: bool,
+    pub(crate) test_keys: bool,
     /// Who takes the mails.
-    pub couriers: Couriers,
+    pub(crate) couriers: Couriers,
     /// Origins of browsers that may call the API.
-    pub cors_origins: Vec<String>,
+    pub(crate) cors_origins: Vec<String>,
     /// Threads that serve requests.
-    pub workers: usize,
+    pub(crate) workers: usize,
     /// The routes of a development run.
-    pub dev: Option<Dev>,
+    pub(crate) dev: Option<Dev>,
 }
 
 /// Serves on `listeners` until `stop`; then requests under way are answered, and mails that are
@@ -121,7 +134,7 @@ pub struct Plan {
 /// # Errors
 ///
 /// When the server cannot run.
-pub async fn run(
+pub(crate) async fn run(
     base: Base,
     plan: Plan,
     listeners: Vec<TcpListener>,
@@ -194,7 +207,7 @@ fn mailer(base: &Base, couriers: Couriers, mail_queued: Arc<Notify>) -> Mailer {
 
 /// What callers of every project may ask.
 #[must_use]
-pub fn policies_from_settings(settings: &Settings) -> Policies {
+pub(crate) fn policies_from_settings(settings: &Settings) -> Policies {
     Policies {
         general: settings.policy.clone(),
         projects: settings
@@ -207,7 +220,7 @@ pub fn policies_from_settings(settings: &Settings) -> Policies {
 
 /// Threads that serve requests: as set, or one a processor.
 #[must_use]
-pub fn workers_from_settings(settings: &Settings) -> usize {
+pub(crate) fn workers_from_settings(settings: &Settings) -> usize {
     let set = settings
         .server
         .workers

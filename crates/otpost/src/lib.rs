@@ -1,23 +1,24 @@
 //! Command line, configuration and wiring of otpost.
 //!
-//! [`run`] is the program; everything else is here for its tests.
+//! [`run`] is the program.
 
-pub mod cli;
-pub mod clock;
-pub mod command;
-pub mod compose;
-pub mod logging;
-pub mod settings;
-pub mod shutdown;
-
+mod cli;
+mod clock;
+mod command;
+mod compose;
 mod listen;
+mod logging;
 mod private_file;
+mod settings;
+mod shutdown;
 
 use std::io::Write as _;
 
 /// Why a command did not do what it was asked: a text for the person who asked.
 pub type Failure = Box<dyn std::error::Error + Send + Sync>;
 
+pub use cli::Cli;
+pub use clock::SystemClock;
 pub use command::run;
 
 /// Writes `text` to standard output, where results go; the log goes to standard error.

@@ -12,17 +12,20 @@ const OURS: &str = "otpost";
 /// How much all others may say, whatever an operator asks for: below it, drivers and clients show
 /// URLs, statements, frames and messages.
 const OTHERS: LevelFilter = LevelFilter::WARN;
+/// Calls every connection that speaks no HTTP an error, though nothing is wrong here.
+const HTTP_STREAMS: &str = "actix_http::h1::dispatcher";
 
 /// Writes the log as `settings` say, from now on.
 ///
 /// # Errors
 ///
 /// When there is a log already.
-pub fn start(settings: &Log) -> Result<(), TryInitError> {
+pub(crate) fn start(settings: &Log) -> Result<(), TryInitError> {
     let filter = EnvFilter::builder().parse_lossy(&settings.level);
     let caps = Targets::new()
         .with_default(OTHERS)
-        .with_target(OURS, LevelFilter::TRACE);
+        .with_target(OURS, LevelFilter::TRACE)
+        .with_target(HTTP_STREAMS, LevelFilter::OFF);
     let registry = tracing_subscriber::registry().with(filter).with(caps);
     let lines = tracing_subscriber::fmt::layer()
         .with_writer(std::io::stderr)

@@ -3,16 +3,24 @@
 use std::process::ExitCode;
 
 use clap::Parser as _;
-use otpost::cli::Cli;
+use otpost::Cli;
 
-#[tokio::main]
-async fn main() -> ExitCode {
+fn main() -> ExitCode {
     let cli = Cli::parse();
-    match otpost::run(cli).await {
+    let runtime = match tokio::runtime::Runtime::new() {
+        Ok(runtime) => runtime,
+        Err(error) => return fail(&error),
+    };
+    let outcome = runtime.block_on(otpost::run(cli));
+    // A name that is being looked up cannot be called off, and must not hold up the end.
+    runtime.shutdown_background();
+    match outcome {
         Ok(()) => ExitCode::SUCCESS,
-        Err(failure) => {
-            eprintln!("otpost: {failure}");
-            ExitCode::FAILURE
-        }
+        Err(failure) => fail(&failure),
     }
+}
+
+fn fail(failure: &dyn std::fmt::Display) -> ExitCode {
+    eprintln!("otpost: {failure}");
+    ExitCode::FAILURE
 }

@@ -23,16 +23,16 @@ use std::path::{Path, PathBuf};
 use otpost_domain::ProjectName;
 use otpost_service::Policy;
 
-pub use database::Database;
-pub use documentation::documentation;
-pub use layers::Sources;
-pub use limits::Limits;
-pub use log::{Format, Log};
-pub use mail::{Mail, Relay, Sending};
-pub use problem::{Origin, Problem, Problems};
-pub use projects::Project;
-pub use secrets::Secrets;
-pub use server::{Listen, Server};
+pub(crate) use database::Database;
+pub(crate) use documentation::documentation;
+pub(crate) use layers::Sources;
+pub(crate) use limits::Limits;
+pub(crate) use log::{Format, Log};
+pub(crate) use mail::{Mail, Relay, Sending};
+pub(crate) use problem::{Problem, Problems};
+pub(crate) use projects::Project;
+pub(crate) use secrets::Secrets;
+pub(crate) use server::{Listen, Server};
 
 use layers::Layers;
 use reader::Reader;
@@ -40,25 +40,26 @@ use reader::Reader;
 /// Every setting, read and checked one by one. Whether they are enough to serve, and whether the
 /// keys are good ones, is judged where the parts are built of them.
 #[derive(Clone, Debug)]
-pub struct Settings {
+pub(crate) struct Settings {
     /// `[server]`
-    pub server: Server,
+    pub(crate) server: Server,
     /// `[database]`
-    pub database: Database,
+    pub(crate) database: Database,
     /// `[mail]`
-    pub mail: Mail,
+    pub(crate) mail: Mail,
     /// `[secrets]`
-    pub secrets: Secrets,
+    pub(crate) secrets: Secrets,
     /// `[policy]`
-    pub policy: Policy,
+    pub(crate) policy: Policy,
     /// `[limits]`
-    pub limits: Limits,
+    #[cfg_attr(not(test), expect(dead_code, reason = "checked, and not enforced yet"))]
+    pub(crate) limits: Limits,
     /// `[projects.NAME]`
-    pub projects: BTreeMap<ProjectName, Project>,
+    pub(crate) projects: BTreeMap<ProjectName, Project>,
     /// `[log]`
-    pub log: Log,
+    pub(crate) log: Log,
     /// What an operator should hear of, though it is no reason to refuse.
-    pub warnings: Vec<String>,
+    pub(crate) warnings: Vec<String>,
 }
 
 impl Settings {
@@ -67,7 +68,7 @@ impl Settings {
     /// # Errors
     ///
     /// Everything that is wrong, at once.
-    pub fn load(sources: &Sources) -> Result<Self, Problems> {
+    pub(crate) fn load(sources: &Sources) -> Result<Self, Problems> {
         let read = Layers::read(sources).map_err(|problem| Problems(vec![problem]));
         let (layers, problems) = read?;
         let holds_secrets = layers.hold_secrets_in_file();
@@ -108,7 +109,7 @@ impl Settings {
 /// The configuration file: the one that was named, else the first that there is of
 /// `./otpost.toml` and, for a service, `/etc/otpost/otpost.toml`.
 #[must_use]
-pub fn file(named: Option<PathBuf>, is_service: bool) -> Option<PathBuf> {
+pub(crate) fn file(named: Option<PathBuf>, is_service: bool) -> Option<PathBuf> {
     let usual = ["otpost.toml", "/etc/otpost/otpost.toml"];
     let count = if is_service { 2 } else { 1 };
     named.or_else(|| {
@@ -119,7 +120,11 @@ pub fn file(named: Option<PathBuf>, is_service: bool) -> Option<PathBuf> {
 
 /// The environment of this process, without what is not text.
 #[must_use]
-pub fn environment() -> Vec<(String, String)> {
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the one place of the program that reads variables"
+)]
+pub(crate) fn environment() -> Vec<(String, String)> {
     std::env::vars_os()
         .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
         .collect()

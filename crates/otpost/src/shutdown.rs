@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 /// # Errors
 ///
 /// When the signals cannot be listened to.
-pub fn on_signals() -> io::Result<CancellationToken> {
+pub(crate) fn on_signals() -> io::Result<CancellationToken> {
     let stop = CancellationToken::new();
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;

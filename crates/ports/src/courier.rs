@@ -64,6 +64,12 @@ pub enum DeliveryError {
         /// What the relay said.
         reply: Option<Reply>,
     },
+    /// No relay has a turn for it now. It was not tried, and nothing speaks against it.
+    #[error("the message has to wait for its turn: {cause}")]
+    Busy {
+        /// What happened.
+        cause: String,
+    },
     /// This message is refused, whenever it is tried.
     #[error("the message is refused: {cause}")]
     Permanent {
@@ -80,6 +86,7 @@ impl DeliveryError {
     pub const fn reply(&self) -> Option<Reply> {
         match self {
             Self::Transient { reply, .. } | Self::Permanent { reply, .. } => *reply,
+            Self::Busy { .. } => None,
         }
     }
 }

@@ -23,8 +23,8 @@ pub struct Decision {
 pub enum MailChange {
     /// Nothing.
     Keep,
-    /// Due at once, if it is not due already and no courier holds it: it is asked for again, or
-    /// to be dropped.
+    /// Due at once, if it is not due already: it is asked for again, or to be dropped. A courier
+    /// that holds it keeps it; due from now, it is tried again at once if that try fails.
     Hurry,
     /// A mail in place of the last one, due at once, under this identifier, with the code in
     /// force now. A courier that still holds the last one has lost its lease.

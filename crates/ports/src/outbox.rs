@@ -27,10 +27,12 @@ pub struct Claim {
 pub enum Settlement {
     /// A relay took responsibility.
     Sent,
-    /// It is tried again.
+    /// It is tried again; at once, if it was hurried since it was claimed.
     Retry {
         /// Not before then.
         due_at: Timestamp,
+        /// When it was due as it was claimed: another time by now says that it was hurried.
+        was_due_at: Timestamp,
         /// What the relay said.
         reply: Option<Reply>,
     },
@@ -39,8 +41,11 @@ pub enum Settlement {
         /// What the relay said; `None` when the session ended first.
         reply: Option<Reply>,
     },
-    /// It was not tried: the lease is given back.
-    Released,
+    /// It was not tried: the lease is given back, and nothing is counted.
+    Released {
+        /// When it is due again.
+        due_at: Timestamp,
+    },
 }
 
 /// A mail that waits or failed, for an operator to see.

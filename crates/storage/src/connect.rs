@@ -26,39 +26,28 @@ const READERS: u32 = 4;
 enum Role {
     Write,
     Read,
-    /// The only connection to a database in memory.
-    Both,
 }
 
 /// The connection that writes and those that read.
 pub(crate) async fn connect(
     settings: &Settings,
 ) -> Result<(DatabaseConnection, DatabaseConnection), ConnectError> {
-    let location = Location::parse(&settings.url)?;
-    location.prepare()?;
-    let pools = match location {
-        Location::Memory => {
-            let only = pool(&settings.url, Role::Both).await?;
-            (only.clone(), only)
-        }
-        Location::File { .. } => {
-            let writer = pool(&settings.url, Role::Write).await?;
-            (writer, pool(&settings.url, Role::Read).await?)
-        }
-    };
-    check_version(&pools.0).await?;
-    Ok(pools)
+    Location::parse(&settings.url)?.prepare()?;
+    let writer = pool(&settings.url, Role::Write).await?;
+    let reader = pool(&settings.url, Role::Read).await?;
+    check_version(&writer).await?;
+    Ok((writer, reader))
 }
 
 async fn pool(url: &str, role: Role) -> Result<DatabaseConnection, DbErr> {
     let mut options = ConnectOptions::new(url);
     options
         .max_connections(match role {
-            Role::Write | Role::Both => 1,
+            Role::Write => 1,
             Role::Read => READERS,
         })
         .acquire_timeout(LINE)
-        // A connection to a file does not age, and one to memory holds all the data.
+        // A connection to a file does not age.
         .idle_timeout(None)
         .max_lifetime(None)
         .test_before_acquire(false)
@@ -77,7 +66,7 @@ async fn pool(url: &str, role: Role) -> Result<DatabaseConnection, DbErr> {
         .map_sqlx_sqlite_before_acquire(move |connection, _| {
             // A full or failing disk makes SQLite roll back by itself, and the driver then counts
             // a transaction that is none: the next BEGIN IMMEDIATE would be a savepoint.
-            let is_clean = role == Role::Both || !connection.is_in_transaction();
+            let is_clean = !connection.is_in_transaction();
             Box::pin(async move { Ok(is_clean) })
         });
     Database::connect(options).await

@@ -7,6 +7,8 @@ use otpost_ports::StoreError;
 use sea_orm::sqlx;
 use sea_orm::{DbErr, RuntimeErr};
 
+use crate::version;
+
 /// The driver's own error, for a log.
 type Cause = Box<dyn Error + Send + Sync>;
 
@@ -14,13 +16,13 @@ type Cause = Box<dyn Error + Send + Sync>;
 #[derive(Debug, thiserror::Error)]
 pub enum ConnectError {
     /// Another engine than SQLite, or no URL.
-    #[error("the database URL must begin with sqlite: (for example sqlite://otpost.db?mode=rwc)")]
+    #[error("a database URL begins with sqlite: (for example sqlite://otpost.db?mode=rwc)")]
     Scheme,
-    /// The URL names neither a file nor `:memory:`.
-    #[error("the database URL names no file (for example sqlite://otpost.db?mode=rwc)")]
+    /// The URL names no file.
+    #[error("the URL names no file (for example sqlite://otpost.db?mode=rwc)")]
     NoFile,
     /// A parameter of the URL that is unknown, or would break a promise of the storage.
-    #[error("the database URL may have one parameter: mode=rwc, mode=rw or mode=ro")]
+    #[error("the URL may have one parameter: mode=rwc, mode=rw or mode=ro")]
     Parameter,
     /// The file cannot be created.
     #[error("the database {} cannot be created: {source}", path.display())]
@@ -31,7 +33,7 @@ pub enum ConnectError {
         source: std::io::Error,
     },
     /// SQLite is too old to be trusted with a write-ahead log.
-    #[error("SQLite {found} is too old: 3.51.3 or newer is needed")]
+    #[error("SQLite {found} is too old: {} or newer is needed", version::oldest())]
     TooOld {
         /// Its version.
         found: String,

@@ -2,23 +2,21 @@
 
 use std::fs::OpenOptions;
 use std::io::ErrorKind;
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
 use sea_orm::sqlx::sqlite::SqliteConnectOptions;
 
 use crate::ConnectError;
 
-/// Where an SQLite database lies.
+/// The file that an SQLite database lies in.
+///
+/// A database in memory is deliberately absent: an answer promises that its commit is on disk.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Location {
-    /// In the memory of its one connection.
-    Memory,
-    /// In a file.
-    File {
-        path: PathBuf,
-        /// Whether a missing one is created.
-        is_created: bool,
-    },
+pub(crate) struct Location {
+    path: PathBuf,
+    /// Whether a missing one is created.
+    is_created: bool,
 }
 
 impl Location {
@@ -37,15 +35,14 @@ impl Location {
             Some(_) => return Err(ConnectError::Parameter),
         };
         match name {
-            "" => Err(ConnectError::NoFile),
-            ":memory:" => Ok(Self::Memory),
+            "" | ":memory:" => Err(ConnectError::NoFile),
             _ => {
                 // The driver's own reading of the URL, percent-encoding included.
                 let options: SqliteConnectOptions = url
                     .parse()
                     .map_err(|error| ConnectError::Driver(Box::new(error)))?;
                 let path = options.get_filename().to_owned();
-                Ok(Self::File { path, is_created })
+                Ok(Self { path, is_created })
             }
         }
     }
@@ -53,28 +50,19 @@ impl Location {
     /// Creates the file where it is missing and wanted, before SQLite does with the permissions
     /// of the process: it holds personal data, sealed, and SQLite gives its log the same mode.
     pub(crate) fn prepare(&self) -> Result<(), ConnectError> {
-        match self {
-            Self::Memory
-            | Self::File {
-                is_created: false, ..
-            } => Ok(()),
-            Self::File {
-                path,
-                is_created: true,
-            } => create_private(path).map_err(|source| ConnectError::Create {
-                path: path.clone(),
-                source,
-            }),
+        if !self.is_created {
+            return Ok(());
         }
+        create_private(&self.path).map_err(|source| ConnectError::Create {
+            path: self.path.clone(),
+            source,
+        })
     }
 }
 
 fn create_private(path: &Path) -> std::io::Result<()> {
     let mut options = OpenOptions::new();
-    options.write(true).create_new(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    match options.open(path) {
+    match options.write(true).create_new(true).mode(0o600).open(path) {
         Ok(_) => Ok(()),
         Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(()),
         Err(error) => Err(error),
@@ -86,14 +74,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_url_names_a_file_or_memory() {
-        let file = |path: &str, is_created| Location::File {
+    fn a_url_names_a_file() {
+        let file = |path: &str, is_created| Location {
             path: path.into(),
             is_created,
         };
         for (url, expected) in [
-            ("sqlite::memory:", Location::Memory),
-            ("sqlite://:memory:", Location::Memory),
             ("sqlite:otpost.db", file("otpost.db", false)),
             ("sqlite://otpost.db?mode=rw", file("otpost.db", false)),
             ("sqlite://otpost.db?mode=ro", file("otpost.db", false)),
@@ -110,10 +96,12 @@ mod tests {
     #[test]
     fn any_other_url_is_refused_with_a_reason() {
         for (url, reason) in [
-            ("", "must begin with sqlite:"),
-            ("otpost.db", "must begin with sqlite:"),
-            ("postgres://user:pw@host/db", "must begin with sqlite:"),
+            ("", "begins with sqlite:"),
+            ("otpost.db", "begins with sqlite:"),
+            ("postgres://user:pw@host/db", "begins with sqlite:"),
             ("sqlite:", "names no file"),
+            ("sqlite::memory:", "names no file"),
+            ("sqlite://:memory:", "names no file"),
             ("sqlite://?mode=rwc", "names no file"),
             ("sqlite://a.db?mode=memory", "one parameter"),
             ("sqlite://a.db?cache=shared", "one parameter"),

@@ -3,10 +3,10 @@
 use async_trait::async_trait;
 use otpost_domain::{SessionId, Timestamp};
 use otpost_ports::{Claim, LeaseToken, Outbox, OutboxEntry, Settlement, StoreError, StoredSession};
-use sea_orm::sea_query::{Expr, Value};
+use sea_orm::sea_query::{CaseStatement, Expr, Value};
 use sea_orm::{
-    ColumnTrait, Condition, ConnectionTrait, EntityTrait, ExprTrait, NotSet, QueryFilter,
-    QueryOrder, QuerySelect, SelectTwo, Set, UpdateMany,
+    ColumnTrait, Condition, ConnectionTrait, EntityTrait, ExprTrait, QueryFilter, QueryOrder,
+    QuerySelect, SelectTwo, Set, UpdateMany,
 };
 
 use crate::convert::delivery::{DELIVERIES, FAILED, QUEUED, SENT, reply_columns};
@@ -25,7 +25,7 @@ impl Outbox for Storage {
         }
         let transaction = self.begin().await?;
         let due = due_rows(&transaction, claim.now, claim.limit).await?;
-        let ids = due.iter().map(|rows| rows.delivery.session_id.clone());
+        let ids = due.iter().map(|(mail, _)| mail.session_id.clone());
         let lease = delivery::ActiveModel {
             lease_token: Set(Some(claim.token.0.to_vec())),
             lease_until: Set(Some(claim.until.as_millis())),
@@ -70,7 +70,7 @@ impl Outbox for Storage {
     async fn retry(&self, id: &SessionId, now: Timestamp) -> Result<bool, StoreError> {
         let update = delivery::Entity::update_many()
             .col_expr(delivery::Column::State, Expr::value(QUEUED))
-            .col_expr(delivery::Column::DueAt, Expr::value(now.as_millis()))
+            .col_expr(delivery::Column::DueAt, millis(now))
             .filter(delivery::Column::SessionId.eq(id.as_bytes().to_vec()))
             .filter(delivery::Column::State.is_in([QUEUED, FAILED]));
         write(self, update).await
@@ -82,17 +82,9 @@ async fn due_rows(
     connection: &impl ConnectionTrait,
     now: Timestamp,
     limit: u32,
-) -> Result<Vec<Rows>, StoreError> {
-    let rows = due(now, limit)
-        .all(connection)
-        .await
-        .map_err(reading(DELIVERIES.0))?;
-    rows.into_iter()
-        .map(|(delivery, session)| {
-            let session = session.ok_or_else(|| SESSIONS.corrupt("a mail has no session"))?;
-            Ok(Rows { session, delivery })
-        })
-        .collect()
+) -> Result<Vec<(delivery::Model, Option<session::Model>)>, StoreError> {
+    let rows = due(now, limit).all(connection).await;
+    rows.map_err(reading(DELIVERIES.0))
 }
 
 fn due(now: Timestamp, limit: u32) -> SelectTwo<delivery::Entity, session::Entity> {
@@ -114,10 +106,16 @@ fn is_queued() -> Expr {
     Expr::col((delivery::Entity, delivery::Column::State)).eq(Expr::cust(QUEUED.to_string()))
 }
 
-/// A corrupt row stays leased and is reported; it does not hold up the others.
-fn readable(rows: Rows) -> Option<StoredSession> {
-    let id = <[u8; SessionId::BYTES]>::try_from(rows.session.id.as_slice());
-    match rows.read() {
+/// A corrupt row, or a mail whose session is gone, stays leased and is reported; it does not hold
+/// up the others.
+fn readable(
+    (delivery, session): (delivery::Model, Option<session::Model>),
+) -> Option<StoredSession> {
+    let id = <[u8; SessionId::BYTES]>::try_from(delivery.session_id.as_slice());
+    let stored = session
+        .ok_or_else(|| SESSIONS.corrupt("a mail has no session"))
+        .and_then(|session| Rows { session, delivery }.read());
+    match stored {
         Ok(stored) => Some(stored),
         Err(error) => {
             let session = id.map_or_else(
@@ -133,24 +131,44 @@ fn readable(rows: Rows) -> Option<StoredSession> {
 /// What a settlement writes, the lease apart.
 fn settled(settlement: &Settlement) -> UpdateMany<delivery::Entity> {
     let update = delivery::Entity::update_many();
-    let (state, due_at, reply) = match *settlement {
-        Settlement::Released => return update,
-        Settlement::Sent => (SENT, None, None),
-        Settlement::Retry { due_at, reply } => (QUEUED, Some(due_at), reply),
-        Settlement::Failed { reply } => (FAILED, None, reply),
+    let (state, reply) = match *settlement {
+        Settlement::Released { due_at } => {
+            return update.col_expr(delivery::Column::DueAt, millis(due_at));
+        }
+        Settlement::Sent => (SENT, None),
+        Settlement::Retry { reply, .. } => (QUEUED, reply),
+        Settlement::Failed { reply } => (FAILED, reply),
     };
     let (reply_code, reply_enhanced) = reply_columns(reply);
     let columns = delivery::ActiveModel {
         state: Set(state),
-        due_at: due_at.map_or(NotSet, |at| Set(at.as_millis())),
         reply_code: Set(reply_code),
         reply_enhanced: Set(reply_enhanced),
         ..Default::default()
     };
     let one_more = Expr::col(delivery::Column::Tries).add(1);
-    update
+    let update = update
         .set(columns)
-        .col_expr(delivery::Column::Tries, one_more)
+        .col_expr(delivery::Column::Tries, one_more);
+    match *settlement {
+        Settlement::Retry {
+            due_at, was_due_at, ..
+        } => update.col_expr(delivery::Column::DueAt, unless_hurried(due_at, was_due_at)),
+        Settlement::Sent | Settlement::Failed { .. } | Settlement::Released { .. } => update,
+    }
+}
+
+/// `due_at`, but where the mail was hurried since it was due at `was_due_at`: then that time.
+fn unless_hurried(due_at: Timestamp, was_due_at: Timestamp) -> Expr {
+    let stands = || Expr::col(delivery::Column::DueAt);
+    CaseStatement::new()
+        .case(stands().eq(was_due_at.as_millis()), millis(due_at))
+        .finally(stands())
+        .into()
+}
+
+fn millis(at: Timestamp) -> Expr {
+    Expr::value(at.as_millis())
 }
 
 /// Writes one row in a transaction of its own; `false` when the row is not there.

@@ -108,14 +108,11 @@ fn mail_after(
     match decision.mail {
         MailChange::Keep => None,
         MailChange::Hurry => {
-            let is_waiting = last.state == DeliveryState::Queued && !is_leased;
-            is_waiting.then(|| ChangedMail {
-                delivery: Delivery {
-                    due_at: at.min(last.due_at),
-                    ..last
-                },
+            let is_hurried = last.state == DeliveryState::Queued && (is_leased || at < last.due_at);
+            is_hurried.then(|| ChangedMail {
+                delivery: Delivery { due_at: at, ..last },
                 columns: delivery::ActiveModel {
-                    due_at: Set(at.min(last.due_at).as_millis()),
+                    due_at: Set(at.as_millis()),
                     ..Default::default()
                 },
             })

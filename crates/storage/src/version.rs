@@ -4,6 +4,11 @@
 /// write-ahead log can corrupt the file (<https://sqlite.org/wal.html#walresetbug>).
 pub(crate) const SQLITE_MIN: [u32; 3] = [3, 51, 3];
 
+/// [`SQLITE_MIN`] for an operator.
+pub(crate) fn oldest() -> String {
+    SQLITE_MIN.map(|number| number.to_string()).join(".")
+}
+
 /// Whether `version`, as `sqlite_version()` says it, is [`SQLITE_MIN`] or newer. What is no
 /// version is not new enough.
 pub(crate) fn is_new_enough(version: &str) -> bool {
@@ -34,6 +39,17 @@ mod tests {
         ] {
             assert_eq!(is_new_enough(version), expected, "{version}");
         }
+    }
+
+    #[test]
+    fn the_oldest_that_is_taken_is_what_the_refusal_names() {
+        assert!(is_new_enough(&oldest()));
+        let found = "3.51.2".to_owned();
+        let refused = crate::ConnectError::TooOld { found }.to_string();
+        assert_eq!(
+            refused,
+            "SQLite 3.51.2 is too old: 3.51.3 or newer is needed"
+        );
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! The promises of the ports, kept by SQLite in a file and in memory.
+//! The promises of the ports, kept by SQLite.
 #![expect(clippy::unwrap_used, reason = "a test fails by a panic")]
 
 use std::sync::Arc;
@@ -24,30 +24,14 @@ async fn file() -> (TempDir, contract::Storage) {
     (folder, storage)
 }
 
-async fn memory() -> ((), contract::Storage) {
-    ((), migrated("sqlite::memory:".to_owned()).await)
+mod session_store {
+    otpost_testkit::session_store_contract!(super::file());
 }
 
-mod file {
-    mod session_store {
-        otpost_testkit::session_store_contract!(super::super::file());
-    }
-    mod outbox {
-        otpost_testkit::outbox_contract!(super::super::file());
-    }
-    mod key_store {
-        otpost_testkit::key_store_contract!(super::super::file());
-    }
+mod outbox {
+    otpost_testkit::outbox_contract!(super::file());
 }
 
-mod memory {
-    mod session_store {
-        otpost_testkit::session_store_contract!(super::super::memory());
-    }
-    mod outbox {
-        otpost_testkit::outbox_contract!(super::super::memory());
-    }
-    mod key_store {
-        otpost_testkit::key_store_contract!(super::super::memory());
-    }
+mod key_store {
+    otpost_testkit::key_store_contract!(super::file());
 }

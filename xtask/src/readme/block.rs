@@ -70,7 +70,6 @@ pub(super) fn filled(block: &Block, base: &str, key: &str) -> String {
     block
         .text
         .replace("http://127.0.0.1:8080", base)
-        .replace("http://localhost:8080", base)
         .replace("https://dev.mailpass.im", base)
         .replace("YOUR_API_KEY", key)
 }

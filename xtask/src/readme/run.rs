@@ -15,9 +15,6 @@ use crate::{environment, http};
 /// A debug build that makes its data folder is ready well within this.
 const START: Duration = Duration::from_mins(1);
 
-/// The steps that share a shell, as they do on the reader's terminal.
-const STEPS: [&str; 3] = ["send", "read", "verify"];
-
 /// Where the service is, and the key that it made.
 struct Service {
     base: String,
@@ -25,14 +22,11 @@ struct Service {
     folder: PathBuf,
 }
 
-pub(super) fn run(name: &str, blocks: &[Block], binary: &Path) -> Outcome {
+pub(super) fn run(name: &str, blocks: &[Block; 6], binary: &Path) -> Outcome {
+    let [start, send, read, verify, curl_example, js_example] = blocks;
     let folder = environment::scratch("readme").join(name);
     empty(&folder)?;
-    let start = blocks
-        .first()
-        .map(block::arguments)
-        .transpose()?
-        .unwrap_or_default();
+    let start = block::arguments(start)?;
     let log = folder.join("service.log");
     let mut process = Background::start("otpost", binary, &start, &folder, &log)?;
     let service = wait(&mut process, folder)?;
@@ -42,35 +36,16 @@ pub(super) fn run(name: &str, blocks: &[Block], binary: &Path) -> Outcome {
         service.base
     );
 
-    let steps: Vec<&Block> = blocks
-        .iter()
-        .filter(|block| STEPS.contains(&block.name.as_str()))
-        .collect();
-    let said = service.shell(&steps)?;
+    // In one shell, as on the reader's terminal.
+    let said = service.shell(&[send, read, verify])?;
     expect(
         &said,
         said.contains("\"verified\":true"),
         "the steps end with \"verified\":true",
     )?;
     println!("send, read, verify: verified");
-
-    for block in blocks
-        .iter()
-        .skip(1)
-        .filter(|block| !STEPS.contains(&block.name.as_str()))
-    {
-        match block.name.as_str() {
-            "curl-example" => service.curl_example(block)?,
-            "js-example" => service.js_example(block)?,
-            other => {
-                return Err(Problem::new(
-                    format!("{name} marks a block `{other}`, which no test knows"),
-                    "see the table in xtask/src/readme.rs",
-                ));
-            }
-        }
-    }
-    Ok(())
+    service.curl_example(curl_example)?;
+    service.js_example(js_example)
 }
 
 /// Waits for the file with base URL and key, and for the service to answer there.
@@ -86,19 +61,10 @@ fn wait(process: &mut Background, folder: PathBuf) -> Outcome<Service> {
     Ok(Service { base, key, folder })
 }
 
-/// The value of `NAME=value` or `export NAME='value'`.
+/// The value in the line `NAME=value`.
 fn variable(file: &str, name: &str) -> Option<String> {
-    let quotes = ['"', '\''];
-    file.lines().find_map(|line| {
-        let (left, right) = line.split_once('=')?;
-        (left.trim_start_matches("export ") == name).then(|| {
-            right
-                .trim()
-                .trim_matches(quotes)
-                .trim_end_matches('/')
-                .to_owned()
-        })
-    })
+    let value = |line: &str| Some(line.strip_prefix(name)?.strip_prefix('=')?.to_owned());
+    file.lines().find_map(value)
 }
 
 impl Service {
@@ -183,8 +149,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_variable_is_read_with_and_without_export_and_quotes() {
-        let file = "OTPOST_URL=http://127.0.0.1:8080/\nexport OTPOST_KEY='otp_live_x'\n";
+    fn a_variable_is_read_by_its_whole_name() {
+        let file = "OTPOST_URL=http://127.0.0.1:8080\nOTPOST_KEY=otp_live_x\n";
 
         assert_eq!(
             variable(file, "OTPOST_URL").unwrap(),

@@ -88,6 +88,11 @@ impl Failure {
         }
     }
 
+    /// Whether the relay was not even asked: it has no turn.
+    pub(super) fn is_busy(&self) -> bool {
+        self.stage == Stage::Turn
+    }
+
     /// A 5xx until MAIL is the relay's own trouble: an expired password must not fail every mail
     /// for good. From RCPT on it is about this message.
     pub(super) fn verdict(&self) -> Verdict {

@@ -66,10 +66,12 @@ impl SmtpCourier {
             .iter()
             .map(|(label, trouble)| trouble.describe(label))
             .collect();
-        Err(DeliveryError::Transient {
-            cause: causes.join("; "),
-            reply: troubles.iter().rev().find_map(|(_, trouble)| trouble.reply),
-        })
+        let cause = causes.join("; ");
+        if troubles.iter().all(|(_, trouble)| trouble.is_busy()) {
+            return Err(DeliveryError::Busy { cause });
+        }
+        let reply = troubles.iter().rev().find_map(|(_, trouble)| trouble.reply);
+        Err(DeliveryError::Transient { cause, reply })
     }
 }
 

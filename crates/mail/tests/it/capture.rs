@@ -168,7 +168,6 @@ async fn many_messages_at_once_are_all_kept() {
     assert_eq!(list(&open(folder.path())).await, messages);
 }
 
-#[cfg(unix)]
 #[tokio::test]
 async fn only_the_owner_reads_captured_messages() {
     use std::os::unix::fs::PermissionsExt;

@@ -15,21 +15,25 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use otpost_domain::Language;
-use otpost_mail::{Mailbox, Patience, RelaySettings, Renderer, Sender, Senders, SmtpCourier};
+use otpost_mail::{
+    Footer, Mailbox, Patience, Product, RelaySettings, Renderer, Sender, Senders, SmtpCourier,
+};
 use otpost_testkit::relay::Relay;
 use otpost_testkit::sample;
 
 /// Two senders: the default one, and one of the project `books` with letters beyond ASCII.
 fn renderer() -> Arc<Renderer> {
-    let mailbox = |text| Mailbox::parse(text).unwrap();
-    let no_footer = BTreeMap::new();
-    let footer = BTreeMap::from([(
-        Language::new("de"),
-        "Bücher & Söhne GmbH\nAmtsgericht Köln HRB 1".to_owned(),
-    )]);
-    let acme = Sender::new(mailbox("no-reply@acme.example"), "Acme", &no_footer).unwrap();
-    let books = mailbox("Bücher & Söhne <code@bücher.example>");
-    let books = Sender::new(books, "Bücher & Söhne", &footer).unwrap();
+    let sender = |mailbox, product| Sender {
+        mailbox: Mailbox::parse(mailbox).unwrap(),
+        product: Product::parse(product).unwrap(),
+        footer: BTreeMap::new(),
+    };
+    let footer = Footer::parse("Bücher & Söhne GmbH\nAmtsgericht Köln HRB 1").unwrap();
+    let acme = sender("no-reply@acme.example", "Acme");
+    let books = Sender {
+        footer: BTreeMap::from([(Language::new("de"), footer)]),
+        ..sender("Bücher & Söhne <code@bücher.example>", "Bücher & Söhne")
+    };
     let senders = Senders {
         default: acme,
         projects: BTreeMap::from([(sample::project("books"), books)]),

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use otpost_domain::Address;
 use otpost_mail::{RelayError, RelaySettings, SmtpCourier};
-use otpost_ports::{Courier, Letter};
+use otpost_ports::{Courier, DeliveryError, Letter};
 use otpost_testkit::relay::{Fault, Relay, Security, Settings, Verb};
 use otpost_testkit::sample;
 
@@ -261,4 +261,30 @@ fn a_courier_without_a_safe_relay_is_refused() {
         matches!(refused, Some(RelayError::Certificates(..))),
         "{refused:?}"
     );
+}
+
+#[tokio::test]
+async fn a_message_without_a_turn_is_not_a_failed_one() {
+    let relay = Relay::start(Security::Plain).await;
+    let settings = RelaySettings {
+        max_per_second: NonZeroU32::new(1),
+        ..settings(&relay)
+    };
+    let courier = Arc::new(SmtpCourier::new(renderer(), vec![settings]).unwrap());
+    let mut tasks = tokio::task::JoinSet::new();
+    for number in 0..9 {
+        let courier = Arc::clone(&courier);
+        tasks.spawn(async move { courier.deliver(&sample::letter(number, "482913")).await });
+    }
+
+    // Six fit into the five seconds that a message waits: the others are told at once.
+    let mut told = 0;
+    while told < 3 {
+        match tasks.join_next().await.unwrap().unwrap() {
+            Ok(()) => {}
+            Err(DeliveryError::Busy { .. }) => told += 1,
+            Err(other) => panic!("{other}"),
+        }
+    }
+    assert!(relay.messages().len() <= 6);
 }

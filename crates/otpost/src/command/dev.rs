@@ -23,8 +23,6 @@ use crate::{Failure, logging, say, shutdown};
 
 /// The sender where none is configured.
 const SENDER: &str = "otpost <no-reply@otpost.test>";
-/// Where to listen unless told otherwise.
-const LISTEN: &str = "127.0.0.1:8080";
 
 /// What a command needs to work on the database of the development run in `folder`.
 pub(super) fn existing(folder: &Path) -> Result<(SecretString, Secrets), Failure> {
@@ -42,14 +40,14 @@ pub(super) async fn run(config: Option<PathBuf>, args: DevArgs) -> Result<(), Fa
     let renderer = compose::renderer_from_settings(&settings, Some(&Mailbox::parse(SENDER)?))
         .map_err(|problem| Problems(vec![problem]))?;
     let vault = compose::vault_from_settings(&data.secrets()?)
-        .map_err(|problem| format!("{}: {problem}", data.secrets_file().display()))?;
+        .map_err(|problem| problem.in_file(&data.secrets_file()))?;
     let stop = shutdown::on_signals()?;
     let base = Base::open(&data.database_url(), vault).await?;
     let keys = keys::keep(&base.keys(), &data.env_file()).await?;
 
     let listeners = match &args.listen {
         Some(place) => listen(place).await?,
-        None => listen_nearby(&Listen::parse(LISTEN)?).await?,
+        None => listen_nearby(&Settings::load(&Sources::default())?.server.listen).await?,
     };
     let place = place_of(&args, &listeners)?;
     let plan = plan(&settings, &data, renderer, &place)?;

@@ -13,7 +13,7 @@ use crate::settings::{Problem, Secrets};
 /// # Errors
 ///
 /// The key that is missing, weak, or an example from the documentation.
-pub fn vault_from_settings(secrets: &Secrets) -> Result<Arc<dyn Vault>, Problem> {
+pub(crate) fn vault_from_settings(secrets: &Secrets) -> Result<Arc<dyn Vault>, Problem> {
     let masters = secrets.master_keys.iter().map(ExposeSecret::expose_secret);
     let active = match secrets.active_key {
         Some(active) => active,
@@ -65,12 +65,14 @@ fn problem(error: &KeyError) -> Problem {
             "is not set: `otpost secrets new` makes a key".to_owned()
         }
         KeyError::Entry(_)
-        | KeyError::Duplicate(_)
         | KeyError::NotBase64(_)
         | KeyError::Length { .. }
-        | KeyError::Weak { .. }
-        | KeyError::Reused(..)
-        | KeyError::UnknownActive(_) => format!("is refused: {error}"),
+        | KeyError::Weak { .. } => {
+            format!("is refused: {error}: `otpost secrets new` makes a good one")
+        }
+        KeyError::Duplicate(_) | KeyError::Reused(..) | KeyError::UnknownActive(_) => {
+            format!("is refused: {error}")
+        }
     };
     Problem::about(setting, what)
 }

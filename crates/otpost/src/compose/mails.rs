@@ -13,7 +13,7 @@ use crate::settings::{Problem, Sending, Settings};
 /// # Errors
 ///
 /// A sender that is missing, a language that there is not, or a template that is broken.
-pub fn renderer_from_settings(
+pub(crate) fn renderer_from_settings(
     settings: &Settings,
     fallback: Option<&Mailbox>,
 ) -> Result<Arc<Renderer>, Problem> {
@@ -27,10 +27,9 @@ pub fn renderer_from_settings(
         Problem::about("mail", format!("has a template that is refused: {error}"))
     })?;
     let languages = renderer.languages();
-    check_locale("mail.locale", &settings.mail.sending.locale, &languages)?;
+    check_languages("mail.", &settings.mail.sending, &languages)?;
     for (name, project) in &settings.projects {
-        let path = format!("projects.{name}.locale");
-        check_locale(&path, &project.sending.locale, &languages)?;
+        check_languages(&format!("projects.{name}."), &project.sending, &languages)?;
     }
     Ok(Arc::new(renderer))
 }
@@ -41,17 +40,26 @@ fn sender(sending: &Sending, prefix: &str, fallback: Option<&Mailbox>) -> Result
                     `Acme <no-reply@acme.example>`";
         return Err(Problem::about(&format!("{prefix}from"), what));
     };
-    Sender::new(mailbox.clone(), &sending.product, &BTreeMap::new()).map_err(|error| {
-        Problem::about(&format!("{prefix}product"), format!("is refused: {error}"))
+    Ok(Sender {
+        mailbox: mailbox.clone(),
+        product: sending.product.clone(),
+        footer: sending.footer.clone(),
     })
 }
 
-fn check_locale(path: &str, locale: &Language, languages: &[Language]) -> Result<(), Problem> {
-    if languages.contains(locale) {
-        return Ok(());
+fn check_languages(prefix: &str, sending: &Sending, there: &[Language]) -> Result<(), Problem> {
+    let tags: Vec<_> = there.iter().map(Language::as_str).collect();
+    let problem = |name: String, language: &Language| {
+        let tags = tags.join(", ");
+        let what = format!("is for {language}, and there are no messages in it: there are {tags}");
+        Problem::about(&format!("{prefix}{name}"), what)
+    };
+    if !there.contains(&sending.locale) {
+        return Err(problem("locale".to_owned(), &sending.locale));
     }
-    let tags: Vec<_> = languages.iter().map(Language::as_str).collect();
-    let tags = tags.join(", ");
-    let what = format!("is {locale}, and there are no messages in it: there are {tags}");
-    Err(Problem::about(path, what))
+    let is_there = |tag: &str| tags.iter().any(|one| one.eq_ignore_ascii_case(tag));
+    match sending.footer.keys().find(|one| !is_there(one.as_str())) {
+        Some(language) => Err(problem(format!("footer.{language}"), language)),
+        None => Ok(()),
+    }
 }

@@ -13,7 +13,7 @@ use crate::settings::{Problem, Relay};
 /// # Errors
 ///
 /// That there is none, or one that would send mail or a password in the clear, or cannot be used.
-pub fn smtp_from_settings(
+pub(crate) fn smtp_from_settings(
     relays: &[Relay],
     renderer: Arc<Renderer>,
 ) -> Result<SmtpCourier, Problem> {

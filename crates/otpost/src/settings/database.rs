@@ -6,9 +6,9 @@ use super::reader::Reader;
 
 /// Settings of the storage.
 #[derive(Clone, Debug)]
-pub struct Database {
+pub(crate) struct Database {
     /// The URL; it may hold a password.
-    pub url: SecretString,
+    pub(crate) url: SecretString,
 }
 
 impl Database {

@@ -20,18 +20,18 @@ environment.
 - **The environment** sets `server.listen` as `OTPOST_SERVER__LISTEN` and so on: two underscores
   between the parts of a name. Lists are separated by white space. A variable that is set to nothing
   counts as not set. Names without `__`, such as `OTPOST_PORT`, are not settings.
-- **Secrets** may stand in a file of their own: where the table says so, `NAME_file` is the path of
+- **Secrets** may stand in a file of their own: where it is said below, `NAME_file` is the path of
   a file with the value, such as `secrets.index_key_file` or `OTPOST_SECRETS__INDEX_KEY_FILE`.
 - **Unknown names** are refused, wherever they stand. `otpost check-config` says all that is wrong.
 
 `otpost dev` needs no configuration. It reads `--config` or `./otpost.toml` and the environment for
-`mail.from`, `mail.product`, `mail.locale`, `policy`, `limits`, `projects`, `log` and
-`server.cors_origins`; database, secrets and messages are in its own folder.
+`mail.from`, `mail.product`, `mail.locale`, `mail.footer`, `policy`, `limits`, `projects`, `log`,
+`server.cors_origins` and `server.workers`; database, secrets and messages are in its own folder.
 ";
 
 /// `docs/configuration.md`.
 #[must_use]
-pub fn documentation() -> String {
+pub(crate) fn documentation() -> String {
     let mut page = HEAD.to_owned();
     let mut section = "";
     for setting in SETTINGS {
@@ -87,8 +87,8 @@ fn row(page: &mut String, setting: &Setting) {
     let takes = in_words(*kind);
     let default = default.map_or("unset".to_owned(), |default| format!("`{default}`"));
     let _ = writeln!(page, "- Takes {takes}. Default: {default}.");
-    let variable = environment_name(path);
-    let variable = variable.replace("PROJECTS__NAME__", "PROJECTS__*NAME*__");
+    let marked = path.replace("NAME", "*NAME*").replace("LOCALE", "*LOCALE*");
+    let variable = environment_name(&marked);
     let _ = writeln!(page, "- Environment: `{variable}`.");
     if kind.is_secret() {
         let name = path.rsplit('.').next().unwrap_or_default();
@@ -105,8 +105,11 @@ fn row(page: &mut String, setting: &Setting) {
 
 fn relay(page: &mut String) {
     let _ = writeln!(page, "A relay that is a table has these members:\n");
-    for (name, doc) in RELAY_MEMBERS {
-        let _ = writeln!(page, "- `{name}`: {doc}");
+    for member in RELAY_MEMBERS {
+        let (name, doc, takes) = (member.path, member.doc, in_words(member.kind));
+        let default = member.default;
+        let default = default.map_or(String::new(), |default| format!(" Default: `{default}`."));
+        let _ = writeln!(page, "- `{name}`: {doc} Takes {takes}.{default}");
     }
     let _ = writeln!(page);
 }

@@ -34,10 +34,13 @@ impl Kind {
     }
 }
 
+/// The last part of a name that is there once a language.
+const LOCALE: &str = "LOCALE";
+
 /// One setting.
 #[derive(Debug)]
 pub(crate) struct Setting {
-    /// Its dotted name; `NAME` stands for the name of a project.
+    /// Its dotted name; `NAME` stands for the name of a project, `LOCALE` for a language.
     pub(crate) path: &'static str,
     /// What it takes.
     pub(crate) kind: Kind,
@@ -127,6 +130,13 @@ pub(crate) const SETTINGS: &[Setting] = &[
         Kind::Text,
         Some(r#""en""#),
         "The language of a mail whose request names none that there is, as a BCP 47 tag.",
+    ),
+    Setting::new(
+        "mail.footer.LOCALE",
+        Kind::Text,
+        None,
+        "What stands below every mail in the language `LOCALE`, in one line or several: what the \
+         law of your country wants below a business letter. There is one for each language.",
     ),
     Setting::new(
         "mail.relays",
@@ -310,6 +320,12 @@ pub(crate) const SETTINGS: &[Setting] = &[
         "The project's own language.",
     ),
     Setting::new(
+        "projects.NAME.footer.LOCALE",
+        Kind::Text,
+        None,
+        "The project's own footer in the language `LOCALE`; `\"\"` for none.",
+    ),
+    Setting::new(
         "log.format",
         Kind::Choice(&["text", "json"]),
         Some(r#""text""#),
@@ -327,18 +343,32 @@ pub(crate) const SETTINGS: &[Setting] = &[
 /// Ending of the name of a setting that names a file with the value.
 pub(crate) const FILE: &str = "_file";
 
-/// The members of a relay that is a table, and what they are for.
-pub(crate) const RELAY_MEMBERS: &[(&str, &str)] = &[
-    ("url", "The relay's URL, as above."),
-    (
+/// The members of a relay that is a table.
+pub(crate) const RELAY_MEMBERS: &[Setting] = &[
+    Setting::new("url", Kind::Secret, None, "The relay's URL, as above."),
+    Setting::new(
         "password_file",
+        Kind::Text,
+        None,
         "A file that holds the password of the URL's user.",
     ),
-    ("max_connections", "Connections at a time: 1 to 64."),
-    ("max_per_second", "Messages a second: 1 to 1000."),
-    (
+    Setting::new(
+        "max_connections",
+        Kind::Number(1, 64),
+        Some("10"),
+        "Connections at a time.",
+    ),
+    Setting::new(
+        "max_per_second",
+        Kind::Number(1, 1000),
+        None,
+        "Messages a second. Unset: as many as there are.",
+    ),
+    Setting::new(
         "ca_file",
-        "A PEM file of authorities that are trusted for this relay.",
+        Kind::Text,
+        None,
+        "A PEM file of authorities: only they are trusted for this relay.",
     ),
 ];
 
@@ -370,19 +400,24 @@ pub(crate) fn lookup(path: &str) -> Option<Known> {
 }
 
 fn is_name_of(setting: &Setting, path: &str) -> bool {
-    if setting.path == path && !path.starts_with("projects.") {
-        return true;
-    }
-    let Some((_, rest)) = path
+    let in_project = path
         .strip_prefix("projects.")
-        .and_then(|path| path.split_once('.'))
-    else {
-        return false;
-    };
-    match setting.path.strip_prefix("projects.NAME.") {
-        Some(own) => own == rest,
-        None => setting.per_project && setting.path == rest,
+        .and_then(|path| Some(path.split_once('.')?.1));
+    match (setting.path.strip_prefix("projects.NAME."), in_project) {
+        (None, None) => fits(setting.path, path),
+        (None, Some(rest)) => setting.per_project && fits(setting.path, rest),
+        (Some(own), Some(rest)) => fits(own, rest),
+        (Some(_), None) => false,
     }
+}
+
+/// Whether `path` is `name`, in which [`LOCALE`] stands for one part of any kind.
+fn fits(name: &str, path: &str) -> bool {
+    let Some(stem) = name.strip_suffix(LOCALE) else {
+        return name == path;
+    };
+    let tag = path.strip_prefix(stem);
+    tag.is_some_and(|tag| !tag.is_empty() && !tag.contains('.'))
 }
 
 /// Whether settings can stand in a table called `path`.
@@ -398,7 +433,7 @@ pub(crate) fn is_section(path: &str) -> bool {
     match (rest, own) {
         (None, _) => SETTINGS.iter().any(|setting| is_above(setting.path)),
         (Some(_), None) => true,
-        (Some(_), Some(own)) => matches!(own, "policy" | "limits"),
+        (Some(_), Some(own)) => matches!(own, "policy" | "limits" | "footer"),
     }
 }
 
@@ -407,9 +442,10 @@ pub(crate) fn nearest(path: &str) -> Option<String> {
     let project = path
         .strip_prefix("projects.")
         .and_then(|path| Some(path.split_once('.')?.0));
-    let in_project = |path: &str| match project {
-        Some(project) => path.replace("NAME", project),
-        None => path.to_owned(),
+    let last = path.rsplit('.').next().unwrap_or_default();
+    let in_project = |name: &str| {
+        let name = name.replace(LOCALE, last);
+        project.map_or(name.clone(), |project| name.replace("NAME", project))
     };
     let mut names: Vec<String> = Vec::new();
     for setting in SETTINGS {
@@ -429,6 +465,13 @@ pub(crate) fn nearest(path: &str) -> Option<String> {
         .map(|(_, name)| name)
 }
 
+/// The setting whose name has the letters of `variable` and only other separators.
+pub(crate) fn levelled(variable: &str) -> Option<&'static str> {
+    let letters = |name: &str| name.replace(['_', '.'], "").to_ascii_lowercase();
+    let mut paths = SETTINGS.iter().map(|setting| setting.path);
+    paths.find(|path| letters(path) == letters(variable))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -444,6 +487,18 @@ mod tests {
             ("projects.shop.policy.resend", Some("policy.resend")),
             ("projects.shop.server.listen", None),
             ("projects.shop.limits.peer_requests_per_second", None),
+            ("mail.footer.de", Some("mail.footer.LOCALE")),
+            ("mail.footer.zh-hant", Some("mail.footer.LOCALE")),
+            ("mail.footer", None),
+            ("mail.footer.", None),
+            ("mail.footer.de.x", None),
+            ("mail.locale.de", None),
+            (
+                "projects.shop.footer.de",
+                Some("projects.NAME.footer.LOCALE"),
+            ),
+            ("projects.shop.mail.footer.de", None),
+            ("projects.footer.de", None),
             ("projects.shop", None),
             ("projects.from", None),
         ] {
@@ -462,6 +517,8 @@ mod tests {
                 Some("projects.shop.policy.resend"),
             ),
             ("projects.shop.form", Some("projects.shop.from")),
+            ("mail.foter.de", Some("mail.footer.de")),
+            ("projects.shop.fotter.de", Some("projects.shop.footer.de")),
             ("something.else.entirely", None),
         ] {
             assert_eq!(nearest(path).as_deref(), name, "{path}");

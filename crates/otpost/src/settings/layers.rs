@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use config::{Config, ConfigError, Environment, File, FileFormat, Source as _, Value, ValueKind};
 
 use super::known::{self, Kind, SETTINGS};
-use super::problem::{Origin, Problem};
+use super::problem::{Origin, Problem, environment_name};
 
 const PREFIX: &str = "OTPOST_";
 const SEPARATOR: &str = "__";
@@ -16,11 +16,11 @@ const ENVIRONMENT: &str = "the environment";
 
 /// Where a configuration is read from.
 #[derive(Clone, Debug, Default)]
-pub struct Sources {
+pub(crate) struct Sources {
     /// The configuration file.
-    pub file: Option<PathBuf>,
+    pub(crate) file: Option<PathBuf>,
     /// The environment: names and values.
-    pub environment: Vec<(String, String)>,
+    pub(crate) environment: Vec<(String, String)>,
 }
 
 /// Every value that is set, by its dotted name, and the projects that are named.
@@ -131,8 +131,9 @@ fn defaults() -> String {
     toml
 }
 
-/// The variables that are settings. Those without `__` belong to others: a Kubernetes service
-/// called otpost gives every container `OTPOST_PORT` and the like.
+/// The variables that are settings. Those without `__` belong to others, for a Kubernetes service
+/// called otpost gives every container `OTPOST_PORT` and the like; unless one is a setting but
+/// for its underscores.
 fn variables(environment: &[(String, String)]) -> (config::Map<String, String>, Vec<Problem>) {
     let mut settings = config::Map::new();
     let mut problems = Vec::new();
@@ -141,6 +142,7 @@ fn variables(environment: &[(String, String)]) -> (config::Map<String, String>, 
             continue;
         };
         if !rest.contains(SEPARATOR) {
+            problems.extend(known::levelled(rest).map(|path| missing_underscore(name, path)));
             continue;
         }
         let path = rest.to_lowercase().replace(SEPARATOR, ".");
@@ -151,6 +153,14 @@ fn variables(environment: &[(String, String)]) -> (config::Map<String, String>, 
         }
     }
     (settings, problems)
+}
+
+fn missing_underscore(name: &str, path: &str) -> Problem {
+    let meant = environment_name(path);
+    let what = format!(
+        "{name} in the environment is not a setting: did you mean {meant}, with two underscores?"
+    );
+    Problem::new("", Origin::Environment, what)
 }
 
 fn unknown(path: &str, origin: Origin) -> Problem {

@@ -15,12 +15,12 @@ const EXEMPT: &str = "exempt_recipients";
 
 /// The limits that are set, whether by default or not.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Limits {
+pub(crate) struct Limits {
     /// By name, such as `recipient_per_hour`: events in the time that the name says, 0 for no
     /// limit.
-    pub by_name: BTreeMap<&'static str, u32>,
+    pub(crate) by_name: BTreeMap<&'static str, u32>,
     /// Addresses and domains without recipient limits.
-    pub exempt_recipients: Vec<String>,
+    pub(crate) exempt_recipients: Vec<String>,
 }
 
 impl Limits {

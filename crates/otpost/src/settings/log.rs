@@ -6,7 +6,7 @@ use super::reader::Reader;
 
 /// How a line of the log looks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Format {
+pub(crate) enum Format {
     /// For people.
     Text,
     /// For machines.
@@ -15,11 +15,11 @@ pub enum Format {
 
 /// Settings of the log.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Log {
+pub(crate) struct Log {
     /// How a line looks.
-    pub format: Format,
+    pub(crate) format: Format,
     /// What is written: a level, or several by target.
-    pub level: String,
+    pub(crate) level: String,
 }
 
 impl Log {

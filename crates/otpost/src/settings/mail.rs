@@ -1,54 +1,55 @@
 //! `[mail]`: how mails look and where they go.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use config::{Value, ValueKind};
 use otpost_domain::Language;
-use otpost_mail::Mailbox;
+use otpost_mail::{Footer, Mailbox, Product};
 use secrecy::SecretString;
 
-use super::known::RELAY_MEMBERS;
+use super::known::{Kind, RELAY_MEMBERS};
+use super::layers::in_words;
 use super::problem::Origin;
 use super::reader::Reader;
 
 const RELAYS: &str = "mail.relays";
-/// Highest value of each number of a relay.
-const MAX_CONNECTIONS: (&str, u32) = ("max_connections", 64);
-const MAX_PER_SECOND: (&str, u32) = ("max_per_second", 1000);
 
 /// How mails look, for all projects or for one.
 #[derive(Clone, Debug)]
-pub struct Sending {
+pub(crate) struct Sending {
     /// The sender.
-    pub from: Option<Mailbox>,
+    pub(crate) from: Option<Mailbox>,
     /// The name of the product.
-    pub product: String,
+    pub(crate) product: Product,
     /// The language where a request names none that there is.
-    pub locale: Language,
+    pub(crate) locale: Language,
+    /// What stands below a mail, by language, its tag in lower case.
+    pub(crate) footer: BTreeMap<Language, Footer>,
 }
 
 /// One relay as it is configured.
 #[derive(Clone, Debug)]
-pub struct Relay {
+pub(crate) struct Relay {
     /// Its URL, which may hold a password.
-    pub url: SecretString,
+    pub(crate) url: SecretString,
     /// The password of the URL's user, where it is not in the URL.
-    pub password: Option<SecretString>,
+    pub(crate) password: Option<SecretString>,
     /// Connections at a time.
-    pub max_connections: Option<u32>,
+    pub(crate) max_connections: Option<u32>,
     /// Messages a second.
-    pub max_per_second: Option<u32>,
+    pub(crate) max_per_second: Option<u32>,
     /// A PEM file of authorities that are trusted for this relay.
-    pub ca_file: Option<PathBuf>,
+    pub(crate) ca_file: Option<PathBuf>,
 }
 
 /// Settings of mail.
 #[derive(Clone, Debug)]
-pub struct Mail {
+pub(crate) struct Mail {
     /// How mails look, unless a project says otherwise.
-    pub sending: Sending,
+    pub(crate) sending: Sending,
     /// The relays, the preferred first.
-    pub relays: Vec<Relay>,
+    pub(crate) relays: Vec<Relay>,
 }
 
 impl Sending {
@@ -56,12 +57,15 @@ impl Sending {
     pub(crate) fn read(reader: &mut Reader, prefix: &str, base: &Self) -> Self {
         let path = |name: &str| format!("{prefix}{name}");
         let from = reader.parsed(&path("from"), Mailbox::parse);
-        let product = reader.parsed(&path("product"), product);
+        let product = reader.parsed(&path("product"), Product::parse);
         let locale = reader.parsed(&path("locale"), locale);
+        let mut footer = base.footer.clone();
+        footer.extend(footers(reader, &path("footer")));
         Self {
             from: from.or_else(|| base.from.clone()),
             product: product.unwrap_or_else(|| base.product.clone()),
             locale: locale.unwrap_or_else(|| base.locale.clone()),
+            footer,
         }
     }
 }
@@ -70,8 +74,9 @@ impl Mail {
     pub(crate) fn read(reader: &mut Reader) -> Self {
         let base = Sending {
             from: None,
-            product: "otpost".to_owned(),
+            product: Product::default(),
             locale: Language::new("en"),
+            footer: BTreeMap::new(),
         };
         Self {
             sending: Sending::read(reader, "mail.", &base),
@@ -80,12 +85,20 @@ impl Mail {
     }
 }
 
-fn product(text: &str) -> Result<String, &'static str> {
-    let product = text.trim();
-    if product.is_empty() || product.chars().any(char::is_control) {
-        return Err("the product needs a name without control characters");
+fn footers(reader: &mut Reader, section: &str) -> BTreeMap<Language, Footer> {
+    let mut footers = BTreeMap::new();
+    for tag in reader.members(section) {
+        let path = format!("{section}.{tag}");
+        let text = reader.parsed(&path, Footer::parse);
+        match (locale(&tag.to_lowercase()), text) {
+            (Ok(language), Some(text)) => {
+                footers.insert(language, text);
+            }
+            (Ok(_), None) => {}
+            (Err(error), _) => reader.refuse(&path, format!("is refused: {error}")),
+        }
     }
-    Ok(product.to_owned())
+    footers
 }
 
 /// Whether there are messages in the language is judged where they are loaded.
@@ -148,14 +161,10 @@ fn relay(reader: &mut Reader, place: usize, item: Value) -> Option<Relay> {
     let mut members: Vec<_> = table.keys().cloned().collect();
     members.sort_unstable();
     for name in members {
-        if !RELAY_MEMBERS.iter().any(|(known, _)| *known == name) {
-            let known: Vec<_> = RELAY_MEMBERS.iter().map(|(known, _)| *known).collect();
+        let known = RELAY_MEMBERS.iter().map(|member| member.path);
+        if !known.clone().any(|known| known == name) {
             let distance = |known: &&str| strsim::damerau_levenshtein(known, &name);
-            let nearest = known
-                .iter()
-                .copied()
-                .min_by_key(distance)
-                .unwrap_or_default();
+            let nearest = known.min_by_key(distance).unwrap_or_default();
             let what = format!("[{place}].{name} is not a setting: did you mean {nearest}?");
             reader.refuse(RELAYS, what);
         }
@@ -168,21 +177,27 @@ fn relay(reader: &mut Reader, place: usize, item: Value) -> Option<Relay> {
         None
     };
     let (url, password_file, ca_file) = (text("url"), text("password_file"), text("ca_file"));
-    let mut number = |(name, most): (&str, u32)| {
+    let mut number = |name: &str| {
         let number = match table.remove(name)?.kind {
             ValueKind::I64(number) => u32::try_from(number).ok(),
             _ => None,
         };
-        let number = number.filter(|number| (1..=most).contains(number));
-        if number.is_none() {
-            reader.refuse(
-                RELAYS,
-                format!("[{place}].{name} must be a number from 1 to {most}"),
-            );
+        let kind = RELAY_MEMBERS
+            .iter()
+            .find(|member| member.path == name)?
+            .kind;
+        match (number, kind) {
+            (Some(number), Kind::Number(least, most)) if (least..=most).contains(&number) => {
+                Some(number)
+            }
+            _ => {
+                let takes = in_words(kind);
+                reader.refuse(RELAYS, format!("[{place}].{name} must be {takes}"));
+                None
+            }
         }
-        number
     };
-    let (max_connections, max_per_second) = (number(MAX_CONNECTIONS), number(MAX_PER_SECOND));
+    let (max_connections, max_per_second) = (number("max_connections"), number("max_per_second"));
     let password = password_file.and_then(|file| reader.file(RELAYS, file.as_ref()));
     let Some(url) = url else {
         reader.refuse(RELAYS, format!("[{place}].url is not set"));

@@ -1,12 +1,13 @@
 //! What is wrong with a configuration, said so that an operator can mend it.
 
 use std::fmt;
+use std::path::Path;
 
 use super::known;
 
 /// Where a value was set.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Origin {
+pub(crate) enum Origin {
     /// Nowhere: the built-in default.
     Default,
     /// In the configuration file of this path.
@@ -17,13 +18,13 @@ pub enum Origin {
 
 /// One thing that is wrong.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Problem {
+pub(crate) struct Problem {
     /// The dotted name of the setting; empty when it is the file as a whole.
-    pub setting: String,
+    pub(crate) setting: String,
     /// Where it was set.
-    pub origin: Origin,
+    pub(crate) origin: Origin,
     /// What is wrong and how to mend it, without the value of a secret.
-    pub what: String,
+    pub(crate) what: String,
 }
 
 impl Problem {
@@ -37,8 +38,13 @@ impl Problem {
 
     /// A setting that is wrong together with others, wherever it was set.
     #[must_use]
-    pub fn about(setting: &str, what: impl Into<String>) -> Self {
+    pub(crate) fn about(setting: &str, what: impl Into<String>) -> Self {
         Self::new(setting, Origin::Default, what)
+    }
+
+    /// The same, for settings that are read from `file` and from nowhere else.
+    pub(crate) fn in_file(&self, file: &Path) -> String {
+        format!("{} (in {}) {}", self.setting, file.display(), self.what)
     }
 }
 
@@ -79,7 +85,7 @@ pub(crate) fn environment_name(setting: &str) -> String {
 
 /// Everything that is wrong with a configuration.
 #[derive(Debug)]
-pub struct Problems(pub Vec<Problem>);
+pub(crate) struct Problems(pub(crate) Vec<Problem>);
 
 impl fmt::Display for Problems {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

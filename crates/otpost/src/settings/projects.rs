@@ -12,13 +12,14 @@ use super::reader::Reader;
 
 /// All that holds for one project.
 #[derive(Clone, Debug)]
-pub struct Project {
+pub(crate) struct Project {
     /// How its mails look.
-    pub sending: Sending,
+    pub(crate) sending: Sending,
     /// What its callers may ask.
-    pub policy: Policy,
+    pub(crate) policy: Policy,
     /// How often.
-    pub limits: Limits,
+    #[cfg_attr(not(test), expect(dead_code, reason = "checked, and not enforced yet"))]
+    pub(crate) limits: Limits,
 }
 
 /// Reads every project; what one does not set is as for all.

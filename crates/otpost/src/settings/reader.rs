@@ -33,6 +33,15 @@ impl Reader {
         self.layers.projects.clone()
     }
 
+    /// The names of the settings right below `section`.
+    pub(crate) fn members(&self, section: &str) -> Vec<String> {
+        let below = |path: &String| {
+            let name = path.strip_prefix(section)?.strip_prefix('.')?;
+            (!name.contains('.')).then(|| name.to_owned())
+        };
+        self.layers.values.keys().filter_map(below).collect()
+    }
+
     /// The value as it was read, for kinds with a form of their own.
     pub(crate) fn value(&self, path: &str) -> Option<Value> {
         self.layers.values.get(path).cloned()

@@ -6,13 +6,13 @@ use super::reader::Reader;
 
 /// The keys as they are configured; whether they are good ones is judged where they are used.
 #[derive(Clone, Debug)]
-pub struct Secrets {
+pub(crate) struct Secrets {
     /// Each `NUMBER:BASE64`.
-    pub master_keys: Vec<SecretString>,
+    pub(crate) master_keys: Vec<SecretString>,
     /// The number of the key for new sessions.
-    pub active_key: Option<u32>,
+    pub(crate) active_key: Option<u32>,
     /// Base64.
-    pub index_key: Option<SecretString>,
+    pub(crate) index_key: Option<SecretString>,
 }
 
 impl Secrets {

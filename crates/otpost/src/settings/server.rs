@@ -5,12 +5,12 @@ use std::fmt;
 use super::reader::Reader;
 
 /// Where to listen. The port 0 takes any free one.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Listen {
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Listen {
     /// An address, or a name that has one.
-    pub host: String,
+    pub(crate) host: String,
     /// The port.
-    pub port: u16,
+    pub(crate) port: u16,
 }
 
 impl Listen {
@@ -19,7 +19,7 @@ impl Listen {
     /// # Errors
     ///
     /// Says what is expected.
-    pub fn parse(text: &str) -> Result<Self, String> {
+    pub(crate) fn parse(text: &str) -> Result<Self, String> {
         let read = || {
             let (host, port) = text.trim().rsplit_once(':')?;
             let bare = host
@@ -38,7 +38,7 @@ impl Listen {
 
     /// Where this machine reaches it: loopback, where it listens on every address.
     #[must_use]
-    pub fn reachable(&self) -> Self {
+    pub(crate) fn reachable(&self) -> Self {
         let host = match self.host.as_str() {
             "0.0.0.0" => "127.0.0.1",
             "::" => "::1",
@@ -63,15 +63,15 @@ impl fmt::Display for Listen {
 
 /// Settings of the server.
 #[derive(Clone, Debug)]
-pub struct Server {
+pub(crate) struct Server {
     /// Where to listen.
-    pub listen: Listen,
+    pub(crate) listen: Listen,
     /// Whether test keys are accepted.
-    pub test_keys: bool,
+    pub(crate) test_keys: bool,
     /// Origins of browsers that may call the API.
-    pub cors_origins: Vec<String>,
+    pub(crate) cors_origins: Vec<String>,
     /// Threads that serve requests; `None`: one a processor.
-    pub workers: Option<u32>,
+    pub(crate) workers: Option<u32>,
 }
 
 impl Server {
@@ -88,10 +88,7 @@ impl Server {
             }
         }
         Self {
-            listen: listen.unwrap_or(Listen {
-                host: "127.0.0.1".to_owned(),
-                port: 8080,
-            }),
+            listen: listen.unwrap_or_default(),
             test_keys: reader.flag("server.test_keys").unwrap_or_default(),
             cors_origins,
             workers: reader.number("server.workers"),

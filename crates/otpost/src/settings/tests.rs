@@ -1,5 +1,6 @@
 //! Layers, their order, and what is refused.
 
+use otpost_mail::{Footer, Product, RelaySettings};
 use secrecy::ExposeSecret as _;
 
 use super::*;
@@ -42,6 +43,7 @@ fn nothing_at_all_is_a_configuration() {
     assert_eq!(settings.limits.by_name["recipient_per_10_minutes"], 5);
     assert_eq!(settings.limits.by_name.len(), 11);
     assert!(settings.projects.is_empty());
+    assert_eq!(settings.mail.sending.product, Product::default());
 }
 
 #[test]
@@ -63,7 +65,7 @@ fn the_environment_wins_over_the_file_and_the_file_over_the_defaults() {
 #[test]
 fn a_text_of_digits_stays_a_text() {
     let settings = load("", &[("OTPOST_MAIL__PRODUCT", "007")]).unwrap();
-    assert_eq!(settings.mail.sending.product, "007");
+    assert_eq!(settings.mail.sending.product.as_str(), "007");
     let refused = refusal("[mail]\nproduct = 7", &[]);
     assert!(
         refused.contains("mail.product (in ") && refused.contains("a text, not 7"),
@@ -93,6 +95,21 @@ fn a_variable_of_others_is_ignored_and_an_empty_one_is_not_set() {
         ("OTPOST_SERVER__LISTEN", ""),
     ];
     assert_eq!(load("", &environment).unwrap().server.listen.port, 8080);
+}
+
+#[test]
+fn a_variable_that_lacks_an_underscore_is_refused_with_the_one_that_was_meant() {
+    for (name, meant) in [
+        ("OTPOST_DATABASE_URL", "OTPOST_DATABASE__URL"),
+        ("OTPOST_SERVER_LISTEN", "OTPOST_SERVER__LISTEN"),
+        ("OTPOST_MAIL_RELAYS", "OTPOST_MAIL__RELAYS"),
+    ] {
+        let refused = refusal("", &[(name, "x")]);
+        assert!(
+            refused.contains(name) && refused.contains(meant),
+            "{refused}"
+        );
+    }
 }
 
 #[test]
@@ -282,13 +299,68 @@ fn a_relay_is_a_url_or_a_table() {
 }
 
 #[test]
+fn a_relay_has_as_many_connections_as_the_page_says() {
+    let mut members = known::RELAY_MEMBERS.iter();
+    let connections = members.find(|member| member.path == "max_connections");
+    let default = RelaySettings::CONNECTIONS_DEFAULT.to_string();
+    assert_eq!(connections.unwrap().default, Some(default.as_str()));
+}
+
+#[test]
+fn a_footer_is_set_by_language_in_every_layer_and_for_a_project() {
+    let toml = "[mail.footer]\nde = \"\"\"\nAcme GmbH\nHRB 1\n\"\"\"\nen = 'Acme Ltd'\nzh-Hant = 'x'\n\
+                [projects.shop.footer]\nen = ''\n[projects.blog.footer]\nde = 'Blog'";
+    let environment = [
+        ("OTPOST_MAIL__FOOTER__EN", "Acme\nLondon"),
+        ("OTPOST_PROJECTS__BLOG__FOOTER__EN", "Blog"),
+    ];
+    let settings = load(toml, &environment).unwrap();
+    let footers = |sending: &Sending| -> Vec<_> {
+        let footers = sending.footer.iter();
+        footers
+            .map(|(tag, text)| (tag.as_str().to_owned(), text.clone()))
+            .collect()
+    };
+    let expected = |pairs: &[(&str, &str)]| -> Vec<_> {
+        let pairs = pairs.iter();
+        pairs
+            .map(|(tag, text)| ((*tag).to_owned(), Footer::parse(text).unwrap()))
+            .collect()
+    };
+    let (de, zh) = (("de", "Acme GmbH\nHRB 1"), ("zh-hant", "x"));
+    assert_eq!(
+        footers(&settings.mail.sending),
+        expected(&[de, ("en", "Acme\nLondon"), zh])
+    );
+    let project = |name| &settings.projects[&ProjectName::parse(name).unwrap()].sending;
+    assert_eq!(footers(project("shop")), expected(&[de, ("en", ""), zh]));
+    let blog = [("de", "Blog"), ("en", "Blog"), zh];
+    assert_eq!(footers(project("blog")), expected(&blog));
+
+    for (toml, part) in [
+        ("mail.footer = 'Acme'", "mail.footer (in "),
+        ("mail.footer.de = 7", "a text, not 7"),
+        ("mail.footer.de = \"a\\u001bb\"", "control characters"),
+        ("mail.footer.\"d_e\" = 'x'", "BCP 47"),
+        ("mail.footer.de.at = 'x'", "a text, not a table"),
+        (
+            "projects.a.foter.de = 'x'",
+            "did you mean projects.a.footer.de?",
+        ),
+    ] {
+        let refused = refusal(toml, &[]);
+        assert!(refused.contains(part), "{toml}: {refused}");
+    }
+}
+
+#[test]
 fn a_project_has_what_it_does_not_set_from_all() {
     let toml = "[mail]\nfrom = \"a@b.example\"\nlocale = \"de\"\n[policy]\nattempts_max = 3\n\
                 [projects.shop]\nproduct = \"Shop\"\n[projects.shop.policy]\nresends_max = 1\n\
                 [projects.shop.limits]\nrecipient_per_day = 0\n[projects.blog]\nlocale = \"en\"";
     let settings = load(toml, &[("OTPOST_PROJECTS__SHOP__POLICY__RESEND", "renew")]).unwrap();
     let shop = &settings.projects[&ProjectName::parse("shop").unwrap()];
-    assert_eq!(shop.sending.product, "Shop");
+    assert_eq!(shop.sending.product.as_str(), "Shop");
     assert!(shop.sending.from.is_some());
     assert_eq!((shop.policy.attempts_max, shop.policy.resends_max), (3, 1));
     assert_eq!(shop.policy.language.as_str(), "de");
@@ -308,6 +380,68 @@ fn a_file_that_is_not_there_is_named() {
     };
     let problems = Settings::load(&sources).unwrap_err().to_string();
     assert!(problems.contains("/nonexistent/otpost.toml"), "{problems}");
+}
+
+const EXAMPLE: &str = include_str!("../../../../config/otpost.example.toml");
+
+/// The example, line by line: its section, and the line without the sign of a comment where that
+/// hides a setting. The section is `None` in what is an example as a whole.
+fn example() -> Vec<(Option<&'static str>, &'static str)> {
+    let is_setting = |line: &str| {
+        let (name, _) = line.split_once(" = ").unwrap_or_default();
+        let is_name = |byte: u8| byte.is_ascii_alphanumeric() || b"_.".contains(&byte);
+        !name.is_empty() && name.bytes().all(is_name)
+    };
+    let mut section = None;
+    let mut lines = Vec::new();
+    // What stands above the first section is for the reader.
+    for line in EXAMPLE.lines().skip_while(|line| !line.starts_with('[')) {
+        let bare = line.strip_prefix("# ").unwrap_or(line);
+        if bare.starts_with('[') {
+            section = (bare == line).then(|| bare.trim_matches(['[', ']']));
+            lines.push((section, bare));
+        } else if is_setting(bare) {
+            lines.push((section, bare));
+        }
+    }
+    lines
+}
+
+#[test]
+fn what_the_example_comments_out_is_the_default() {
+    let hidden = example().into_iter().filter(|(section, line)| {
+        section.is_some() && (line.starts_with('[') || EXAMPLE.contains(&format!("\n# {line}\n")))
+    });
+    let lines: Vec<_> = hidden.map(|(_, line)| line).collect();
+    assert!(lines.contains(&"expires_in_max = 3600"), "{lines:?}");
+
+    let read = load(&lines.join("\n"), &[]).unwrap();
+
+    let defaults = Settings::load(&Sources::default()).unwrap();
+    assert_eq!(format!("{read:?}"), format!("{defaults:?}"));
+}
+
+#[test]
+fn the_example_shows_every_default_and_holds_when_all_of_it_is_taken() {
+    let shown = example();
+    for setting in known::SETTINGS.iter().filter(|one| one.default.is_some()) {
+        let (section, name) = setting.path.split_once('.').unwrap();
+        let is_it = |(of, line): &&(Option<&str>, &str)| {
+            *of == Some(section) && line.starts_with(&format!("{name} = "))
+        };
+        assert_eq!(shown.iter().filter(is_it).count(), 1, "{}", setting.path);
+    }
+
+    let uncommented = EXAMPLE.lines().map(|line| {
+        let bare = line.strip_prefix("# ").unwrap_or_default();
+        let is_taken = shown.iter().any(|(_, taken)| *taken == bare);
+        if is_taken { bare } else { line }
+    });
+    let settings = load(&uncommented.collect::<Vec<_>>().join("\n"), &[]).unwrap();
+
+    let shop = &settings.projects[&ProjectName::parse("shop").unwrap()];
+    assert_eq!(shop.sending.product.as_str(), "Shop");
+    assert_eq!(shop.sending.footer.len(), 1);
 }
 
 #[test]

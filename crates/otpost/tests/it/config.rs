@@ -110,6 +110,13 @@ fn a_lifetime_above_a_day_a_foreign_database_and_a_missing_language_are_refused(
         said.contains("database.url") && !said.contains("hunter2"),
         "{said}"
     );
+    for name in [
+        "OTPOST_MAIL__FOOTER__TLH",
+        "OTPOST_PROJECTS__SHOP__FOOTER__TLH",
+    ] {
+        let said = refused(&[], &[(name, "x")]);
+        assert!(said.contains(name) && said.contains("de"), "{said}");
+    }
     let said = refused(&[], &[("OTPOST_MAIL__LOCALE", "tlh")]);
     assert!(
         said.contains("mail.locale") && said.contains("de"),
@@ -117,6 +124,88 @@ fn a_lifetime_above_a_day_a_foreign_database_and_a_missing_language_are_refused(
     );
     let said = refused(&[], &[("OTPOST_PROJECTS__SHOP__LOCALE", "tlh")]);
     assert!(said.contains("projects.shop.locale"), "{said}");
+}
+
+#[test]
+fn check_config_finds_what_serve_would_refuse() {
+    let place = Place::new();
+    place.init(r#"["smtp://localhost:2525"]"#);
+    for (name, value, setting) in [
+        (
+            "OTPOST_DATABASE__URL",
+            "postgres://u:hunter2@db/x",
+            "database.url",
+        ),
+        ("OTPOST_DATABASE__URL", "sqlite://", "database.url"),
+        ("OTPOST_MAIL__RELAYS", "smtp://10.0.0.1", "mail.relays"),
+        ("OTPOST_SECRETS__INDEX_KEY", "c2hvcnQ=", "secrets.index_key"),
+        ("OTPOST_MAIL__PRODUCT", " ", "mail.product"),
+    ] {
+        let ask = |words: &[&str]| place.otpost(words).env(name, value).refusal();
+        let said = ask(&["check-config"]);
+        assert!(said.contains(&format!("{setting} (")), "{said}");
+        assert!(!said.contains("hunter2"), "{said}");
+        assert_eq!(said, ask(&["serve"]));
+    }
+    assert!(!place.join("otpost.db").exists());
+}
+
+#[test]
+fn a_refusal_names_its_setting_once() {
+    let place = Place::new();
+    place.init(r#"["smtp://localhost:2525"]"#);
+    let toml = place.read("otpost.toml");
+    let master = toml
+        .lines()
+        .find_map(|line| line.strip_prefix("master_keys = [\"1:"));
+    let key = master.unwrap().trim_end_matches("\"]");
+    for (name, value, text) in [
+        (
+            "INDEX_KEY",
+            "c2hvcnQ=".to_owned(),
+            "the index key has 5 bytes and needs 32: ",
+        ),
+        ("INDEX_KEY", "!".to_owned(), "the index key is not base64: "),
+        (
+            "INDEX_KEY",
+            "A".repeat(43) + "=",
+            "the index key is weak: all its bytes are the same: ",
+        ),
+        (
+            "INDEX_KEY",
+            key.to_owned(),
+            "master key 1 and the index key are the same key",
+        ),
+        (
+            "MASTER_KEYS",
+            "changeme".to_owned(),
+            "entry 1 is not NUMBER:BASE64",
+        ),
+        (
+            "MASTER_KEYS",
+            format!("1:{key} 1:{key}"),
+            "two master keys have the number 1",
+        ),
+        (
+            "MASTER_KEYS",
+            format!("1:{key} 2:{key}"),
+            "master key 1 and master key 2 are the same",
+        ),
+        (
+            "ACTIVE_KEY",
+            "9".to_owned(),
+            "there is no master key of the number 9",
+        ),
+    ] {
+        let variable = format!("OTPOST_SECRETS__{name}");
+        let said = place
+            .otpost(&["check-config"])
+            .env(&variable, &value)
+            .refusal();
+        assert!(said.contains(&format!(" is refused: {text}")), "{said}");
+        assert_eq!(said.matches("secrets.").count(), 1, "{said}");
+        assert!(said.matches("otpost secrets new").count() <= 1, "{said}");
+    }
 }
 
 #[test]

@@ -164,6 +164,48 @@ async fn the_terminal_shows_all_that_a_newcomer_needs() {
 }
 
 #[tokio::test]
+async fn the_terminal_says_that_limits_are_off_also_when_some_are_set() {
+    let place = Place::new();
+    place.write("otpost.toml", "limits.recipient_per_day = 1\n");
+    let otpost = Otpost::dev(place.path());
+    let banner = otpost.wait_for_banner();
+    assert!(
+        banner.contains("all limits.* are off, also those that are set"),
+        "{banner}"
+    );
+    let api = Otpost::dev_api(place.path());
+    api.send("ada@example.com").await;
+    api.send("ada@example.com").await;
+}
+
+#[tokio::test]
+async fn a_footer_stands_below_the_mails_of_its_language_and_project() {
+    let place = Place::new();
+    place.write(
+        "otpost.toml",
+        "[mail.footer]\nen = 'Nobody Ltd'\nde = \"Acme & Söhne GmbH\\nHRB 1\"\n\
+         [projects.default.footer]\nen = 'Shop Ltd'\n",
+    );
+    let _otpost = Otpost::dev(place.path());
+    let api = Otpost::dev_api(place.path());
+    let mail = async |locale: &str| {
+        let body = serde_json::json!({ "email": "ada@example.com", "locale": locale });
+        let answer = api.post("send", &body).await;
+        let message = api.captured(&answer.text("/data/session_id")).await;
+        let part = |name: &str| message[name].as_str().unwrap().replace("\r\n", "\n");
+        (part("text"), part("html"))
+    };
+
+    let (text, html) = mail("de").await;
+    assert!(text.ends_with("-- \nAcme & Söhne GmbH\nHRB 1\n"), "{text}");
+    assert!(html.contains(">Acme &amp; Söhne GmbH<"), "{html}");
+    let (text, html) = mail("en").await;
+    assert!(text.ends_with("-- \nShop Ltd\n"), "{text}");
+    assert!(html.contains(">Shop Ltd<"), "{html}");
+    assert!(!text.contains("GmbH") && !text.contains("Nobody"), "{text}");
+}
+
+#[tokio::test]
 async fn the_curl_line_of_the_terminal_works_when_pasted() {
     let place = Place::new();
     let otpost = Otpost::dev(place.path());

@@ -1,6 +1,6 @@
 //! Projects and keys: what an operator does, and its effect on the wire.
 
-use otpost::clock::SystemClock;
+use otpost::SystemClock;
 use otpost_ports::Clock as _;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;

@@ -2,7 +2,7 @@
 
 use otpost_testkit::relay::{Relay, Security, Settings};
 
-use crate::support::{Api, Otpost, Place, wrong};
+use crate::support::{Api, Otpost, Place, code_in, wrong};
 
 /// Every value that must not be in a log.
 struct Secret(Vec<String>);
@@ -99,15 +99,7 @@ async fn a_server_logs_nothing_secret_at_trace_whatever_is_asked_for() {
     let address = otpost.json_address();
     let api = Api::new(address, &place.key(&[]));
 
-    let code = async |_: &str| {
-        let message = relay.wait_for(1).await.remove(0).message();
-        let message = mail_parser::MessageParser::default()
-            .parse(&message)
-            .unwrap();
-        let text = message.body_text(0).unwrap();
-        let is_code = |line: &&str| line.len() == 8 && line.bytes().all(|b| b.is_ascii_digit());
-        text.lines().find(is_code).unwrap().to_owned()
-    };
+    let code = async |_: &str| code_in(&relay.wait_for(1).await.remove(0).message(), 8);
     let mut secret = flow(&api, "magdalena.x@customer.example", code).await;
 
     let toml = place.read("otpost.toml");

@@ -44,6 +44,42 @@ async fn a_dead_relay_delays_the_mail_and_not_the_answer() {
 }
 
 #[tokio::test]
+async fn a_mail_whose_session_ended_is_failed_and_never_sent() {
+    let (mut relay, place) = relay_and_place().await;
+    let otpost = Otpost::serve(place.path());
+    let api = otpost.api(&place.key(&[]));
+    relay.stop().await;
+    // Nobody knows the code: the guess below is right once in 100 million runs.
+    let body = serde_json::json!({ "email": "ada@customer.example", "code_length": 8 });
+    let session = api.post("send", &body).await.text("/data/session_id");
+    let delivery = async || {
+        let status = api.status(&session).await;
+        status.header("otpost-delivery").map(str::to_owned)
+    };
+    assert_eq!(delivery().await.as_deref(), Some("queued"));
+
+    for guess in 1..=5 {
+        let refused = api.verify(&session, "00000000").await;
+        assert_eq!(refused.status, 400, "guess {guess}: {refused:?}");
+    }
+
+    eventually("the mail to be given up", async || {
+        (delivery().await.as_deref() == Some("failed")).then_some(())
+    })
+    .await;
+    let status = api.status(&session).await.json();
+    assert_eq!(status["data"]["status"], "expired");
+    relay.restart().await;
+    // What would still be queued would come before this one, or with it.
+    let later = api.send("bob@customer.example").await;
+    api.wait_until_sent(&later).await;
+    let received = relay.messages();
+    assert_eq!(received.len(), 1);
+    assert_eq!(received[0].recipients, ["bob@customer.example"]);
+    assert_eq!(delivery().await.as_deref(), Some("failed"));
+}
+
+#[tokio::test]
 async fn no_accepted_mail_is_lost_by_a_crash() {
     const MAILS: usize = 20;
     let (mut relay, place) = relay_and_place().await;

@@ -2,21 +2,7 @@
 
 use otpost_testkit::relay::{Relay, Security, Settings};
 
-use crate::support::{Client, Otpost, Place, wrong};
-
-/// The first run of six digits that stands alone in the text of a message.
-fn code_in(message: &[u8]) -> String {
-    let message = mail_parser::MessageParser::default()
-        .parse(message)
-        .unwrap();
-    let text = message.body_text(0).unwrap();
-    let alone = text
-        .lines()
-        .find(|line| line.len() == 6 && line.bytes().all(|b| b.is_ascii_digit()));
-    alone
-        .unwrap_or_else(|| panic!("no code in {text}"))
-        .to_owned()
-}
+use crate::support::{Client, Otpost, Place, code_in, wrong};
 
 /// A relay that wants STARTTLS and a login, and a folder whose configuration uses it.
 async fn starttls() -> (Relay, Place) {
@@ -50,7 +36,7 @@ async fn a_mail_over_starttls_with_a_login_brings_a_code_that_verifies() {
     assert_eq!(received.user.as_deref(), Some("shop"));
     assert_eq!(received.from, "no-reply@acme.example");
     assert_eq!(received.recipients, ["ada@customer.example"]);
-    let code = code_in(&received.message());
+    let code = code_in(&received.message(), 6);
     assert_eq!(api.verify(&session, &wrong(&code)).await.status, 400);
     assert_eq!(api.verify(&session, &code).await.status, 200);
     let again = api.verify(&session, &code).await;

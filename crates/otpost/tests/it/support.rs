@@ -104,6 +104,17 @@ pub(crate) fn value_of(text: &str, name: &str) -> String {
         .to_owned()
 }
 
+/// The first line of the text of a message that is `length` digits and nothing else.
+pub(crate) fn code_in(message: &[u8], length: usize) -> String {
+    let parsed = mail_parser::MessageParser::default().parse(message);
+    let parsed = parsed.unwrap();
+    let text = parsed.body_text(0).unwrap();
+    let is_code = |line: &&str| line.len() == length && line.bytes().all(|b| b.is_ascii_digit());
+    let code = text.lines().find(is_code);
+    code.unwrap_or_else(|| panic!("no code in {text}"))
+        .to_owned()
+}
+
 /// Asks `found` again and again until it finds something.
 pub(crate) async fn eventually<T>(what: &str, mut found: impl AsyncFnMut() -> Option<T>) -> T {
     let start = Instant::now();

@@ -9,7 +9,7 @@ use otpost_ports::{
 use tokio_util::sync::CancellationToken;
 
 use super::Mailer;
-use super::schedule::next_try;
+use super::schedule::{is_of_use, next_try};
 
 /// Pauses before settling is tried again while the storage is away; together less than a lease.
 const SETTLE_PAUSES: [Duration; 5] = [
@@ -19,6 +19,9 @@ const SETTLE_PAUSES: [Duration; 5] = [
     Duration::from_secs(5),
     Duration::from_secs(10),
 ];
+
+/// When a mail that found no turn asks for one again.
+const TURN_PAUSE_SECS: u32 = 1;
 
 impl Mailer {
     /// Tries one leased mail and settles its lease.
@@ -37,7 +40,7 @@ impl Mailer {
             }
             Err(error) => {
                 tracing::error!(session = %stored.session.id().short(), %error, "mail not written");
-                self.retry_or_fail(stored, None)
+                self.retry(stored, None)
             }
         };
         self.settle(stored.session.id(), token, settlement).await;
@@ -53,7 +56,8 @@ impl Mailer {
             ..
         } = stored;
         let in_force = session.pending().map(Pending::generation);
-        if in_force != Some(delivery.generation) || now >= session.expires_at() {
+        let carries_it = in_force == Some(delivery.generation);
+        if !carries_it || !is_of_use(session, delivery.tries, now) {
             return Ok(None);
         }
         let id = session.id();
@@ -87,31 +91,32 @@ impl Mailer {
     ) -> Settlement {
         let session = letter.session.short();
         let courier = self.courier(letter.owner.mode);
-        let delivery = tokio::time::timeout(self.settings.try_deadline, courier.deliver(letter));
+        // Nothing is mailed once the code is too late, however long the relay takes.
+        let deadline = self
+            .settings
+            .try_deadline
+            .min(letter.now.until(letter.expires_at));
+        let in_time = tokio::time::timeout(deadline, courier.deliver(letter));
         let delivered = tokio::select! {
-            delivered = delivery => delivered,
-            () = self.end_of_grace(stop) => return Settlement::Released,
+            delivered = in_time => delivered.unwrap_or_else(|_| Err(took_too_long())),
+            () = self.end_of_grace(stop) => return self.released(0),
         };
         match delivered {
-            Ok(Ok(())) => {
+            Ok(()) => {
                 tracing::info!(session, tries = stored.delivery.tries + 1, "mail sent");
                 Settlement::Sent
             }
-            Ok(Err(DeliveryError::Permanent { cause, reply })) => {
+            Err(DeliveryError::Permanent { cause, reply }) => {
                 tracing::error!(session, cause, "mail failed for good");
                 Settlement::Failed { reply }
             }
-            Ok(Err(DeliveryError::Transient { cause, reply })) => {
+            Err(DeliveryError::Transient { cause, reply }) => {
                 tracing::warn!(session, cause, "mail not sent yet");
-                self.retry_or_fail(stored, reply)
+                self.retry(stored, reply)
             }
-            Err(_) => {
-                tracing::warn!(
-                    session,
-                    cause = "the try took too long",
-                    "mail not sent yet"
-                );
-                self.retry_or_fail(stored, None)
+            Err(DeliveryError::Busy { cause }) => {
+                tracing::debug!(session, cause, "mail waits for its turn");
+                self.released(TURN_PAUSE_SECS)
             }
         }
     }
@@ -121,14 +126,21 @@ impl Mailer {
         tokio::time::sleep(self.settings.grace).await;
     }
 
-    fn retry_or_fail(&self, stored: &StoredSession, reply: Option<Reply>) -> Settlement {
-        if let Some(due_at) = next_try(&stored.session, stored.delivery.tries + 1, self.clock.now())
-        {
-            return Settlement::Retry { due_at, reply };
+    /// Whether a later try is of use is judged when it is due: until then a resend may have given
+    /// the code more time.
+    fn retry(&self, stored: &StoredSession, reply: Option<Reply>) -> Settlement {
+        let tries = stored.delivery.tries + 1;
+        Settlement::Retry {
+            due_at: next_try(&stored.session, tries, self.clock.now()),
+            was_due_at: stored.delivery.due_at,
+            reply,
         }
-        let session = stored.session.id().short();
-        tracing::error!(session, "mail failed: its code is of use no more");
-        Settlement::Failed { reply }
+    }
+
+    fn released(&self, pause_secs: u32) -> Settlement {
+        Settlement::Released {
+            due_at: self.clock.now().plus_secs(pause_secs),
+        }
     }
 
     /// Settles, also when the storage comes back a little later: a mail that was sent and not
@@ -144,5 +156,13 @@ impl Mailer {
             }
         }
         tracing::error!(session = %id.short(), "mail not settled: it is tried again after its lease");
+    }
+}
+
+/// Nobody knows whether the message was taken; a repeat carries the same code and identifier.
+fn took_too_long() -> DeliveryError {
+    DeliveryError::Transient {
+        cause: "the try took too long".to_owned(),
+        reply: None,
     }
 }

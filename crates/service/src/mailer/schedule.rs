@@ -8,15 +8,22 @@ const BACKOFF_SECS: [u32; 4] = [1, 4, 15, 60];
 /// lifetime where that is less.
 const REMAINING_SECS_MIN: u32 = 30;
 
-/// When the mail of `session` is tried again after `tries` failed tries; `None` when its code
-/// would then be of use no more.
-pub(super) fn next_try(session: &Session, tries: u32, now: Timestamp) -> Option<Timestamp> {
+/// When the mail of `session` is due again after `tries` failed tries. The last time at which a
+/// repeat is of use is never passed over.
+pub(super) fn next_try(session: &Session, tries: u32, now: Timestamp) -> Timestamp {
     let step = usize::try_from(tries.saturating_sub(1)).unwrap_or(usize::MAX);
     let wait = BACKOFF_SECS[step.min(BACKOFF_SECS.len() - 1)];
+    now.plus_secs(wait).min(last_repeat(session)).max(now)
+}
+
+/// Whether the reader can still answer a mail that is tried at `now`, after `tries` failed tries.
+pub(super) fn is_of_use(session: &Session, tries: u32, now: Timestamp) -> bool {
+    session.status(now) == Status::Pending && (tries == 0 || now <= last_repeat(session))
+}
+
+fn last_repeat(session: &Session) -> Timestamp {
     let remaining = REMAINING_SECS_MIN.min(session.terms().lifetime_secs() / 3);
-    let due_at = now.plus_secs(wait);
-    let last = session.expires_at().minus_secs(remaining);
-    (session.status(now) == Status::Pending && due_at <= last).then_some(due_at)
+    session.expires_at().minus_secs(remaining)
 }
 
 #[cfg(test)]
@@ -36,23 +43,33 @@ mod tests {
     #[test]
     fn tries_are_spaced_by_1_4_15_and_then_60_seconds() {
         let session = session(300);
-        let waits = [1, 2, 3, 4, 5]
-            .map(|tries| next_try(&session, tries, NOON).map(|due_at| NOON.secs_until(due_at)));
-        assert_eq!(waits, [Some(1), Some(4), Some(15), Some(60), Some(60)]);
+        let waits = [1, 2, 3, 4, 5].map(|tries| NOON.secs_until(next_try(&session, tries, NOON)));
+        assert_eq!(waits, [1, 4, 15, 60, 60]);
     }
 
     #[test]
-    fn nothing_is_tried_in_the_last_half_minute() {
+    fn the_last_try_is_when_half_a_minute_is_left_to_answer() {
         let session = session(300);
-        assert!(next_try(&session, 1, NOON.plus_secs(269)).is_some());
-        assert!(next_try(&session, 1, NOON.plus_secs(270)).is_none());
-        assert!(next_try(&session, 4, NOON.plus_secs(211)).is_none());
+        let last = NOON.plus_secs(270);
+        assert_eq!(next_try(&session, 4, NOON.plus_secs(250)), last);
+        assert!(is_of_use(&session, 4, last));
+
+        let late = NOON.plus_secs(271);
+        assert_eq!(next_try(&session, 4, late), late);
+        assert!(!is_of_use(&session, 4, late));
     }
 
     #[test]
     fn a_short_lifetime_keeps_a_third_for_the_reader() {
         let session = session(30);
-        assert!(next_try(&session, 1, NOON.plus_secs(19)).is_some());
-        assert!(next_try(&session, 1, NOON.plus_secs(20)).is_none());
+        assert!(is_of_use(&session, 1, NOON.plus_secs(20)));
+        assert!(!is_of_use(&session, 1, NOON.plus_secs(21)));
+    }
+
+    #[test]
+    fn a_first_try_is_of_use_until_the_code_is_too_late() {
+        let session = session(300);
+        assert!(is_of_use(&session, 0, NOON.plus_secs(299)));
+        assert!(!is_of_use(&session, 0, NOON.plus_secs(300)));
     }
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use otpost_domain::{Mode, Timestamp};
+use otpost_domain::Mode;
 use otpost_ports::{
     DeliveryError, DeliveryState, Opening, Outbox, Reply, SessionStore, StoredSession,
 };
@@ -228,13 +228,69 @@ async fn a_mail_fails_when_no_try_is_left_that_would_be_of_use() {
     let bench = Bench::new();
     bench.live.react([transient()]);
     bench.open(1).await;
-    bench.clock.set(Timestamp::from_millis(
-        sample::NOON.as_millis() + 275 * 1000,
-    ));
+    bench.clock.advance(275);
     let _worker = bench.start();
 
-    let failed = bench.until(is(DeliveryState::Failed)).await;
-    assert_eq!(failed.delivery.tries, 1);
+    bench.until(is(DeliveryState::Failed)).await;
+    assert_eq!(bench.live.letters().len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_resend_during_the_last_try_gives_the_mail_another() {
+    let bench = Bench::new();
+    bench.live.react([Reaction::Hang]);
+    let opening = bench.open(1).await;
+    bench.clock.advance(275);
+    let _worker = bench.start();
+    bench.live.wait_for(1).await;
+
+    bench.clock.advance(5);
+    let resend = sample::resend(2, sample::NOON.plus_secs(280));
+    let applied = bench.store.apply(opening.session.id(), resend).await;
+    let expires_at = applied.unwrap().unwrap().stored.session.expires_at();
+
+    bench.until(is(DeliveryState::Sent)).await;
+    let letters = bench.live.letters();
+    assert_eq!(letters.len(), 2);
+    assert_eq!(letters[1].expires_at, expires_at);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_mail_without_a_turn_was_not_tried() {
+    let bench = Bench::new();
+    let busy = || {
+        Reaction::Refuse(DeliveryError::Busy {
+            cause: "no connection is free".into(),
+        })
+    };
+    bench.live.react([busy(), busy()]);
+    bench.open(1).await;
+    let _worker = bench.start();
+
+    for seconds in 1..=2 {
+        let due_at = sample::NOON.plus_secs(seconds);
+        let waiting = bench.until(|stored| stored.delivery.due_at == due_at).await;
+        assert_eq!(waiting.delivery.tries, 0);
+        bench.clock.advance(1);
+    }
+    let sent = bench.until(is(DeliveryState::Sent)).await;
+    assert_eq!(sent.delivery.tries, 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_try_ends_when_the_code_is_too_late() {
+    let bench = Bench::new();
+    bench.live.react([Reaction::Hang]);
+    bench.open(1).await;
+    bench.clock.advance(295);
+    let _worker = bench.start();
+    bench.live.wait_for(1).await;
+    let started = tokio::time::Instant::now();
+
+    bench.until(is(DeliveryState::Failed)).await;
+
+    assert!(started.elapsed() < Duration::from_secs(6));
+    assert_eq!(bench.live.letters().len(), 1);
 }
 
 #[tokio::test(start_paused = true)]

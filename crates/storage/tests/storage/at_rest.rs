@@ -10,7 +10,6 @@ use crate::support::{Place, find, judged, value};
 const SECRETS: &str = "SELECT COUNT(*) FROM sessions \
                        WHERE secret_kid IS NOT NULL OR secret_nonce IS NOT NULL";
 
-#[cfg(unix)]
 #[tokio::test]
 async fn a_fresh_file_is_its_owners_alone() {
     use std::os::unix::fs::PermissionsExt;

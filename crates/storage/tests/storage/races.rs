@@ -1,4 +1,4 @@
-//! Many callers at once: no guess too many, no second success (figures 1 and 2).
+//! Many callers at once: no guess too many, no second success.
 
 use otpost_domain::{SessionId, Verdict};
 use otpost_ports::{Command, Outcome, SessionStore};

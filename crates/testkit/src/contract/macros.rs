@@ -57,6 +57,7 @@ macro_rules! outbox_contract {
             a_failed_mail_is_never_tried_again
             a_released_mail_is_anyones_and_was_not_tried
             a_replaced_mail_ends_the_lease
+            a_mail_hurried_during_a_try_is_retried_at_once
             a_hurried_mail_keeps_its_lease
             the_list_shows_what_waits_or_failed
             an_operator_makes_a_mail_due

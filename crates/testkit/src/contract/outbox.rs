@@ -157,7 +157,8 @@ pub async fn a_lease_settles_once(storage: &Storage) {
     storage.deliver(id, NOON, later.clone()).await;
     let settled = storage.find(id).await;
 
-    for again in [later, Settlement::Sent, Settlement::Released] {
+    let released = Settlement::Released { due_at: NOON };
+    for again in [later, Settlement::Sent, released] {
         assert!(!storage.settle(id, 0xde, again.clone()).await, "{again:?}");
     }
     assert_eq!(storage.find(id).await, settled);
@@ -213,16 +214,24 @@ pub async fn a_failed_mail_is_never_tried_again(storage: &Storage) {
     assert_eq!(storage.claim(2, NOON.plus_secs(600), 9).await, []);
 }
 
-/// A lease that is given back leaves the mail as it was, for anyone at once.
+/// A lease that is given back leaves the mail untried, for anyone when it is due again.
 pub async fn a_released_mail_is_anyones_and_was_not_tried(storage: &Storage) {
     let opening = storage.open(1).await;
     let id = opening.session.id();
+    let due_at = NOON.plus_secs(1);
 
-    storage.deliver(id, NOON, Settlement::Released).await;
+    storage
+        .deliver(id, NOON, Settlement::Released { due_at })
+        .await;
 
-    assert_eq!(storage.find(id).await.delivery, opening.delivery);
+    let released = Delivery {
+        due_at,
+        ..opening.delivery
+    };
+    assert_eq!(storage.find(id).await.delivery, released);
+    assert_eq!(storage.claim(2, NOON, 9).await, [], "not yet due");
     assert_eq!(
-        storage.claim_messages(2, NOON, 9).await,
+        storage.claim_messages(2, due_at, 9).await,
         [opening.delivery.message]
     );
 }
@@ -247,6 +256,23 @@ pub async fn a_replaced_mail_ends_the_lease(storage: &Storage) {
     assert_eq!(
         storage.claim_messages(2, now, 9).await,
         [MessageId([2; 16])]
+    );
+}
+
+/// A mail that is asked for again while a try is under way is tried again at once when that try
+/// fails, not when it would have been due.
+pub async fn a_mail_hurried_during_a_try_is_retried_at_once(storage: &Storage) {
+    let opening = storage.open(1).await;
+    let id = opening.session.id();
+    let now = NOON.plus_secs(30);
+    storage.claim(1, NOON, 9).await;
+    storage.apply(id, sample::resend(2, now)).await;
+
+    assert!(storage.settle(id, 1, retry_at(now.plus_secs(60))).await);
+
+    assert_eq!(
+        storage.claim_messages(2, now, 9).await,
+        [opening.delivery.message]
     );
 }
 
@@ -333,6 +359,7 @@ async fn retry(storage: &Storage, id: &SessionId, now: Timestamp) -> bool {
 const fn retry_at(due_at: Timestamp) -> Settlement {
     Settlement::Retry {
         due_at,
+        was_due_at: NOON,
         reply: Some(BUSY),
     }
 }

@@ -86,8 +86,14 @@ impl Row {
                 delivery.state = DeliveryState::Sent;
                 delivery.tries += 1;
             }
-            Settlement::Retry { due_at, reply } => {
-                delivery.due_at = *due_at;
+            Settlement::Retry {
+                due_at,
+                was_due_at,
+                reply,
+            } => {
+                if delivery.due_at == *was_due_at {
+                    delivery.due_at = *due_at;
+                }
                 delivery.tries += 1;
                 self.reply = *reply;
             }
@@ -96,7 +102,7 @@ impl Row {
                 delivery.tries += 1;
                 self.reply = *reply;
             }
-            Settlement::Released => {}
+            Settlement::Released { due_at } => delivery.due_at = *due_at,
         }
     }
 

@@ -70,9 +70,9 @@ impl Row {
             MailChange::Keep => {}
             MailChange::Hurry => {
                 let is_held = self.lease.is_some_and(|lease| at < lease.until);
-                if self.stored.delivery.state == DeliveryState::Queued && !is_held {
-                    let due_at = &mut self.stored.delivery.due_at;
-                    *due_at = at.min(*due_at);
+                let delivery = &mut self.stored.delivery;
+                if delivery.state == DeliveryState::Queued && (is_held || at < delivery.due_at) {
+                    delivery.due_at = at;
                 }
             }
             MailChange::Queue(message) => {

@@ -62,6 +62,7 @@ enum Flaw {
     ReleasedIsATry,
     ReplacedMailKeepsItsLease,
     HurryEndsTheLease,
+    RetryForgetsTheHurry,
     ListShowsTheSent,
     ListsTheNewestFirst,
     ListIgnoresItsLimit,
@@ -147,11 +148,17 @@ const CONTROLS: &[Control<Flaw>] = &[
     ),
     (
         Flaw::QueuesASecondMail,
-        &["a_repeat_hurries_the_mail_that_waits"],
+        &[
+            "a_repeat_hurries_the_mail_that_waits",
+            "a_mail_hurried_during_a_try_is_retried_at_once",
+        ],
     ),
     (
         Flaw::IgnoresHurry,
-        &["a_repeat_hurries_the_mail_that_waits"],
+        &[
+            "a_repeat_hurries_the_mail_that_waits",
+            "a_mail_hurried_during_a_try_is_retried_at_once",
+        ],
     ),
     (
         Flaw::RenewKeepsTheGeneration,
@@ -205,6 +212,7 @@ const CONTROLS: &[Control<Flaw>] = &[
             "a_session_that_ends_has_its_mail_taken_up_at_once",
             "a_mail_is_not_claimed_before_it_is_due",
             "a_mail_to_retry_waits_until_it_is_due",
+            "a_released_mail_is_anyones_and_was_not_tried",
             "an_operator_makes_a_mail_due",
         ],
     ),
@@ -280,7 +288,17 @@ const CONTROLS: &[Control<Flaw>] = &[
         Flaw::ReplacedMailKeepsItsLease,
         &["a_replaced_mail_ends_the_lease"],
     ),
-    (Flaw::HurryEndsTheLease, &["a_hurried_mail_keeps_its_lease"]),
+    (
+        Flaw::HurryEndsTheLease,
+        &[
+            "a_mail_hurried_during_a_try_is_retried_at_once",
+            "a_hurried_mail_keeps_its_lease",
+        ],
+    ),
+    (
+        Flaw::RetryForgetsTheHurry,
+        &["a_mail_hurried_during_a_try_is_retried_at_once"],
+    ),
     (
         Flaw::ListShowsTheSent,
         &["the_list_shows_what_waits_or_failed"],

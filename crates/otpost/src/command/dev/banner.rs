@@ -37,7 +37,8 @@ otpost {version}, a development run: messages are captured, nothing is mailed.
               (its code is always 424242)
   Data        {folder}
   In a shell  . {env_file}
-  Limits      all limits.* are off; a session still waits {cooldown_secs} s between two mails
+  Limits      all limits.* are off, also those that are set: they are not enforced yet;
+              a session still waits {cooldown_secs} s between two mails
 
 Try it:
 

@@ -75,6 +75,7 @@ pub(super) async fn waiting(storage: &Storage) -> Opening {
     let opening = storage.open(1).await;
     let later = Settlement::Retry {
         due_at: NOON.plus_secs(3600),
+        was_due_at: NOON,
         reply: None,
     };
     storage.deliver(opening.session.id(), NOON, later).await;

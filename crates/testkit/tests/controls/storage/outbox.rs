@@ -137,7 +137,10 @@ impl Flawed {
                     delivery.state = DeliveryState::Queued;
                 }
             }
-            Settlement::Retry { .. } => {
+            Settlement::Retry { due_at, .. } => {
+                if self.has(Flaw::RetryForgetsTheHurry) {
+                    delivery.due_at = *due_at;
+                }
                 if self.has(Flaw::RetriesAtOnce) {
                     delivery.due_at = before.stored.delivery.due_at;
                 }
@@ -153,7 +156,7 @@ impl Flawed {
                     row.reply = None;
                 }
             }
-            Settlement::Released => {
+            Settlement::Released { .. } => {
                 if self.has(Flaw::ReleasedIsATry) {
                     delivery.tries += 1;
                 }
