@@ -5,6 +5,8 @@ use sea_orm_migration::{MigrationTrait, MigratorTrait};
 mod m20261122_000001_projects_and_keys;
 mod m20261122_000002_sessions;
 mod m20261122_000003_deliveries;
+mod m20261122_000004_counters;
+mod m20261122_000005_exempt_recipients;
 
 /// Every migration, in the order of their application.
 #[derive(Clone, Copy, Debug)]
@@ -16,6 +18,8 @@ impl MigratorTrait for Migrator {
             Box::new(m20261122_000001_projects_and_keys::Migration),
             Box::new(m20261122_000002_sessions::Migration),
             Box::new(m20261122_000003_deliveries::Migration),
+            Box::new(m20261122_000004_counters::Migration),
+            Box::new(m20261122_000005_exempt_recipients::Migration),
         ]
     }
 }

@@ -10,6 +10,7 @@
 //! | code | HKDF(salt = nonce of the session, ikm = master, info = [`otpost_domain::derivation::info`]) |
 //! | seal | HKDF(salt = session, ikm = master, info = `"otp-seal/v1" 00 ‖ field`) |
 //! | recipient | HKDF(salt = none, ikm = index key, info = `"otp-recipient/v1" 00`) |
+//! | network | HKDF(salt = none, ikm = index key, info = `"otp-network/v1" 00`) |
 
 mod entropy;
 mod hkdf;

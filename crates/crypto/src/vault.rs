@@ -3,20 +3,24 @@
 use std::sync::Arc;
 
 use otpost_domain::{
-    Address, ApiKey, Code, CodeLength, FoldedAddress, KeyDigest, SessionId, derivation,
+    Address, ApiKey, Code, CodeLength, FoldedAddress, KeyDigest, Network, SessionId, derivation,
 };
-use otpost_ports::{CodeSecret, Entropy, RecipientDigest, Sealed, SealedField, Vault, VaultError};
+use otpost_ports::{
+    CodeSecret, Entropy, NetworkDigest, RecipientDigest, Sealed, SealedField, Vault, VaultError,
+};
 use ring::digest::{SHA256, digest};
 use ring::hmac::{HMAC_SHA256, Key, sign};
 
 use crate::{KeyRing, hkdf, seal};
 
 const RECIPIENT_LABEL: &[u8] = b"otp-recipient/v1\0";
+const NETWORK_LABEL: &[u8] = b"otp-network/v1\0";
 
 /// Derives, seals and digests with the keys of a ring.
 pub struct RingVault {
     ring: KeyRing,
     recipients: Key,
+    networks: Key,
     entropy: Arc<dyn Entropy>,
 }
 
@@ -24,10 +28,13 @@ impl RingVault {
     /// A vault on `ring`, whose nonces come from `entropy`.
     #[must_use]
     pub fn new(ring: KeyRing, entropy: Arc<dyn Entropy>) -> Self {
-        let recipients = hkdf::key(&[], ring.index(), &[RECIPIENT_LABEL], HMAC_SHA256);
+        let of_index = |label| hkdf::key(&[], ring.index(), &[label], HMAC_SHA256);
+        let recipients = of_index(RECIPIENT_LABEL);
+        let networks = of_index(NETWORK_LABEL);
         Self {
             ring,
             recipients,
+            networks,
             entropy,
         }
     }
@@ -59,6 +66,11 @@ impl Vault for RingVault {
     fn digest(&self, address: &FoldedAddress) -> RecipientDigest {
         let tag = sign(&self.recipients, address.as_bytes());
         RecipientDigest(head(tag.as_ref()))
+    }
+
+    fn digest_network(&self, network: &Network) -> NetworkDigest {
+        let tag = sign(&self.networks, network.as_bytes());
+        NetworkDigest(head(tag.as_ref()))
     }
 
     fn seal(
@@ -160,9 +172,16 @@ mod tests {
         assert_eq!(retired.open(&id(), field, &sealed), Err(unknown));
     }
 
+    fn network(text: &str) -> Network {
+        Network::of(text.parse().unwrap())
+    }
+
     #[test]
-    fn a_recipient_is_the_same_after_every_rotation() {
-        let digest = |vault: RingVault| vault.digest(&FoldedAddress::of(&sample::address()));
+    fn a_recipient_and_a_network_are_the_same_after_every_rotation() {
+        let digest = |vault: RingVault| {
+            let recipient = vault.digest(&FoldedAddress::of(&sample::address()));
+            (recipient, vault.digest_network(&network("192.0.2.1")))
+        };
         let first = digest(vault(&[1], 1));
         assert_eq!(digest(vault(&[1, 2], 2)), first);
         assert_eq!(digest(vault(&[2], 2)), first);
@@ -173,9 +192,23 @@ mod tests {
         let digest = |index| {
             let ring = KeyRing::unchecked(&[(1, [1; 32])], 1, index);
             let vault = RingVault::new(ring, Arc::new(OsEntropy::new()));
-            vault.digest(&FoldedAddress::of(&sample::address()))
+            let recipient = vault.digest(&FoldedAddress::of(&sample::address()));
+            (recipient, vault.digest_network(&network("192.0.2.1")))
         };
-        assert_ne!(digest([1; 32]), digest([2; 32]));
+        let (one, other) = (digest([1; 32]), digest([2; 32]));
+        assert_ne!(one.0, other.0);
+        assert_ne!(one.1, other.1);
+    }
+
+    #[test]
+    fn a_network_s_digest_tells_subscribers_apart_and_is_no_digest_of_a_recipient() {
+        let vault = vault(&[1], 1);
+        let digest = |text| vault.digest_network(&network(text));
+        assert_eq!(digest("2001:db8::1"), digest("2001:db8::2"));
+        assert_ne!(digest("192.0.2.1"), digest("192.0.2.2"));
+        // The label of the key is all that keeps the two uses apart.
+        let same_bytes = sign(&vault.recipients, network("192.0.2.1").as_bytes());
+        assert_ne!(digest("192.0.2.1").0[..], *same_bytes.as_ref());
     }
 
     #[test]

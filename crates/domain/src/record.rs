@@ -147,8 +147,8 @@ impl Session {
             }
             StateRecord::Expired { at, cause } => {
                 check(
-                    cause == ExpiryCause::HardEndReached || record.attempts == terms.attempts_max(),
-                    "exhausted with attempts left",
+                    cause == ExpiryCause::HardEndReached || record.attempts > 0,
+                    "exhausted without an attempt",
                 )?;
                 State::Expired {
                     at: Timestamp::from_millis(at),

@@ -1,7 +1,7 @@
 //! Asking for the mail again: the same code while it has life enough, then a new one.
 
 use crate::session::deadline;
-use crate::{ExpiryCause, Pending, ResendPolicy, Session, State, Timestamp, Transition};
+use crate::{ExpiryCause, Pending, ResendPolicy, Session, Standing, State, Timestamp, Transition};
 
 /// A session is not resent in the last seconds before its hard end: nobody could still answer.
 const LAST_CALL_SECS: u32 = 30;
@@ -29,13 +29,16 @@ pub enum Refusal {
     Verified,
     /// Its attempts are used up, or its hard end is near or past.
     Ended,
+    /// Its address is on hold until an administrator releases it.
+    OnHold,
     /// It was resent as often as its terms allow.
     CapReached,
 }
 
 impl Session {
-    /// Judges a resend at `now`. Attempts used are kept in every case.
-    pub fn resend(mut self, now: Timestamp) -> Transition<Resend> {
+    /// Judges a resend at `now`, while its address has this `standing`. Attempts used are kept in
+    /// every case.
+    pub fn resend(mut self, standing: Standing, now: Timestamp) -> Transition<Resend> {
         let pending = match self.state {
             State::Verified { .. } => return self.with(Resend::Refuse(Refusal::Verified)),
             State::Expired {
@@ -45,10 +48,17 @@ impl Session {
             State::Pending(pending) => pending,
         };
         let terms = self.terms.record();
+        if self.attempts >= self.attempts_max(standing) {
+            let closed = self.expire(now, ExpiryCause::AttemptsExhausted);
+            return closed.with(Resend::Refuse(Refusal::Ended));
+        }
         if now > self.hard_end.minus_secs(LAST_CALL_SECS) {
             return self
                 .close_at_hard_end(now)
                 .with(Resend::Refuse(Refusal::Ended));
+        }
+        if standing.is_on_hold() {
+            return self.with(Resend::Refuse(Refusal::OnHold));
         }
         if pending.resends >= terms.resends_max {
             return self.with(Resend::Refuse(Refusal::CapReached));
@@ -98,11 +108,13 @@ mod tests {
     #[test]
     fn the_code_stays_while_it_can_live_another_lifetime() {
         let session = open(default_terms(), NOON);
-        let repeat = session.resend(NOON.plus_secs(299));
+        let repeat = session.resend(Standing::default(), NOON.plus_secs(299));
         assert_eq!(repeat.outcome, Resend::Repeat);
         assert_eq!(repeat.session.expires_at(), NOON.plus_secs(599));
 
-        let renew = repeat.session.resend(NOON.plus_secs(329));
+        let renew = repeat
+            .session
+            .resend(Standing::default(), NOON.plus_secs(329));
         assert_eq!(renew.outcome, Resend::Renew);
         assert_eq!(renew.session.pending().unwrap().generation(), 1);
         assert_eq!(renew.session.expires_at(), NOON.plus_secs(629));
@@ -115,7 +127,7 @@ mod tests {
             ..default_terms()
         };
         let session = open(terms, NOON);
-        let renew = session.resend(NOON.plus_secs(300));
+        let renew = session.resend(Standing::default(), NOON.plus_secs(300));
         assert_eq!(renew.outcome, Resend::Renew);
     }
 
@@ -126,7 +138,9 @@ mod tests {
             ..default_terms()
         };
         assert_eq!(
-            open(terms, NOON).resend(NOON.plus_secs(30)).outcome,
+            open(terms, NOON)
+                .resend(Standing::default(), NOON.plus_secs(30))
+                .outcome,
             Resend::Renew
         );
     }
@@ -134,7 +148,9 @@ mod tests {
     #[test]
     fn the_cooldown_is_told_and_costs_nothing() {
         let session = open(default_terms(), NOON);
-        let early = session.clone().resend(NOON.plus_secs(29));
+        let early = session
+            .clone()
+            .resend(Standing::default(), NOON.plus_secs(29));
         assert_eq!(
             early.outcome,
             Resend::Wait {
@@ -142,18 +158,25 @@ mod tests {
             }
         );
         assert_eq!(early.session, session);
-        assert_eq!(session.resend(NOON.plus_secs(30)).outcome, Resend::Repeat);
+        assert_eq!(
+            session
+                .resend(Standing::default(), NOON.plus_secs(30))
+                .outcome,
+            Resend::Repeat
+        );
     }
 
     #[test]
     fn resends_are_capped() {
         let mut session = open(default_terms(), NOON);
         for time in 1..=4 {
-            let resent = session.resend(NOON.plus_secs(30 * time));
+            let resent = session.resend(Standing::default(), NOON.plus_secs(30 * time));
             assert!(matches!(resent.outcome, Resend::Repeat), "{time}");
             session = resent.session;
         }
-        let fifth = session.clone().resend(NOON.plus_secs(150));
+        let fifth = session
+            .clone()
+            .resend(Standing::default(), NOON.plus_secs(150));
         assert_eq!(fifth.outcome, Resend::Refuse(Refusal::CapReached));
         assert_eq!(fifth.session, session);
     }
@@ -161,17 +184,21 @@ mod tests {
     #[test]
     fn the_last_call_is_half_a_minute_before_the_hard_end() {
         let session = open(default_terms(), NOON);
-        let last = session.clone().resend(NOON.plus_secs(1770));
+        let last = session
+            .clone()
+            .resend(Standing::default(), NOON.plus_secs(1770));
         assert_eq!(last.outcome, Resend::Renew);
         assert_eq!(last.session.expires_at(), session.hard_end());
 
         let late = Timestamp::from_millis(NOON.plus_secs(1770).as_millis() + 1);
         assert_eq!(
-            session.clone().resend(late).outcome,
+            session.clone().resend(Standing::default(), late).outcome,
             Resend::Refuse(Refusal::Ended)
         );
 
-        let over = session.clone().resend(session.hard_end());
+        let over = session
+            .clone()
+            .resend(Standing::default(), session.hard_end());
         assert_eq!(over.outcome, Resend::Refuse(Refusal::Ended));
         assert!(over.session.pending().is_none());
     }
@@ -227,7 +254,7 @@ mod tests {
                 match step {
                     Step::Wait(secs) => now = now.plus_secs(secs),
                     Step::Resend => {
-                        let resent = session.resend(now);
+                        let resent = session.resend(Standing::default(), now);
                         session = resent.session;
                         prop_assert_eq!(session.attempts(), before.attempts());
                         let next = session.pending().map(Pending::generation);
@@ -251,7 +278,7 @@ mod tests {
                             candidate: Candidate::normalise(typed.reveal()),
                             binding: Binding::Holds,
                         };
-                        let Ok(submitted) = session.submit(&submission, now, code_of);
+                        let Ok(submitted) = session.submit(&submission, Standing::default(), now, code_of);
                         session = submitted.session;
                         let in_force = generation.is_some()
                             && generation == guess

@@ -1,6 +1,6 @@
 //! The session: one attempt to confirm one address.
 
-use crate::{SessionId, Terms, Timestamp};
+use crate::{SessionId, Standing, Terms, Timestamp};
 
 /// One attempt to confirm one address.
 ///
@@ -167,11 +167,18 @@ impl Session {
         }
     }
 
+    /// Guesses in all, while the address stands like this.
+    #[must_use]
+    pub fn attempts_max(&self, standing: Standing) -> u8 {
+        standing.attempts_max(self.terms.attempts_max())
+    }
+
     /// What it looks like at `now`, whether or not that was stored.
     #[must_use]
-    pub fn status(&self, now: Timestamp) -> Status {
+    pub fn status(&self, standing: Standing, now: Timestamp) -> Status {
+        let is_open = now < self.expires_at && self.attempts < self.attempts_max(standing);
         match self.state {
-            State::Pending(_) if now < self.expires_at => Status::Pending,
+            State::Pending(_) if is_open => Status::Pending,
             State::Verified { .. } => Status::Verified,
             State::Pending(_) | State::Expired { .. } => Status::Expired,
         }
@@ -243,8 +250,11 @@ pub(crate) mod tests {
 
         assert_eq!(session.expires_at(), NOON.plus_secs(301));
         let last = Timestamp::from_millis(session.expires_at().as_millis() - 1);
-        assert_eq!(session.status(last), Status::Pending);
-        assert_eq!(session.status(session.expires_at()), Status::Expired);
+        assert_eq!(session.status(Standing::default(), last), Status::Pending);
+        assert_eq!(
+            session.status(Standing::default(), session.expires_at()),
+            Status::Expired
+        );
     }
 
     #[test]

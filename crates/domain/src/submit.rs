@@ -1,6 +1,6 @@
 //! Submitting a code: what counts as a guess, and what it does to the session.
 
-use crate::{Candidate, Code, ExpiryCause, Session, State, Timestamp, Transition};
+use crate::{Candidate, Code, ExpiryCause, Session, Standing, State, Timestamp, Transition};
 
 /// What a caller submits.
 #[derive(Clone, Debug)]
@@ -30,6 +30,8 @@ pub enum Verdict {
     TooManyAttempts,
     /// The code came too late.
     Expired,
+    /// The address is on hold until an administrator releases it.
+    OnHold,
     /// No code of the session's length. It was not counted.
     Malformed {
         /// Guesses left.
@@ -52,8 +54,9 @@ pub enum Verdict {
 impl Session {
     /// Judges a submission at `now`: first the state, then the form, then the code.
     ///
-    /// `expected` derives the code of a generation, and is asked only when it is needed. A
-    /// session whose last guess is wrong is closed.
+    /// `standing` is that of the session's address at this instant, so that sessions opened
+    /// beforehand do not help. `expected` derives the code of a generation, and is asked only
+    /// when it is needed. A session that reaches its bound, or is found beyond it, is closed.
     ///
     /// # Errors
     ///
@@ -61,6 +64,7 @@ impl Session {
     pub fn submit<E>(
         mut self,
         submission: &Submission,
+        standing: Standing,
         now: Timestamp,
         expected: impl FnOnce(u32) -> Result<Code, E>,
     ) -> Result<Transition<Verdict>, E> {
@@ -80,11 +84,19 @@ impl Session {
             }
             State::Pending(pending) => pending,
         };
+        let bound = self.attempts_max(standing);
+        if self.attempts >= bound {
+            let closed = self.expire(now, ExpiryCause::AttemptsExhausted);
+            return Ok(closed.with(Verdict::TooManyAttempts));
+        }
         if now >= self.expires_at {
             return Ok(self.close_at_hard_end(now).with(Verdict::Expired));
         }
+        if standing.is_on_hold() {
+            return Ok(self.with(Verdict::OnHold));
+        }
         let Some(candidate) = submission.candidate.of_length(self.terms.code_length()) else {
-            let attempts_remaining = self.attempts_remaining();
+            let attempts_remaining = bound - self.attempts;
             return Ok(self.with(Verdict::Malformed { attempts_remaining }));
         };
         let is_right = match submission.binding {
@@ -96,7 +108,9 @@ impl Session {
             self.state = State::Verified { at: now };
             return Ok(self.with(Verdict::Verified));
         }
-        let attempts_remaining = self.attempts_remaining();
+        // This failure counts already: the guess that reaches the bound closes the session.
+        let bound = self.attempts_max(standing.after_failure());
+        let attempts_remaining = bound.saturating_sub(self.attempts);
         let session = match attempts_remaining {
             0 => self.expire(now, ExpiryCause::AttemptsExhausted),
             _ => self,
@@ -106,17 +120,13 @@ impl Session {
             Binding::Broken => Verdict::Mismatch { attempts_remaining },
         }))
     }
-
-    fn attempts_remaining(&self) -> u8 {
-        self.terms.attempts_max().saturating_sub(self.attempts)
-    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::session::tests::{NOON, default_terms, open};
-    use crate::{Status, TermsRecord};
+    use crate::{HOLD_FAILURES, Profile, Status, TermsRecord};
     use core::convert::Infallible;
 
     const RIGHT: &str = "160351";
@@ -137,7 +147,7 @@ mod tests {
             binding,
         };
         let code = |_| Ok::<_, Infallible>(Code::parse(RIGHT).unwrap());
-        let Ok(transition) = session.submit(&submission, now, code);
+        let Ok(transition) = session.submit(&submission, Standing::default(), now, code);
         transition
     }
 
@@ -145,7 +155,10 @@ mod tests {
     fn the_right_code_verifies_once() {
         let first = submit(open(default_terms(), NOON), RIGHT, NOON);
         assert_eq!(first.outcome, Verdict::Verified);
-        assert_eq!(first.session.status(NOON), Status::Verified);
+        assert_eq!(
+            first.session.status(Standing::default(), NOON),
+            Status::Verified
+        );
         assert_eq!(first.session.attempts(), 1);
 
         let second = submit(first.session.clone(), RIGHT, NOON);
@@ -175,7 +188,7 @@ mod tests {
         for _ in 0..5 {
             session = submit(session, WRONG, NOON).session;
         }
-        assert_eq!(session.status(NOON), Status::Expired);
+        assert_eq!(session.status(Standing::default(), NOON), Status::Expired);
 
         let late = submit(session.clone(), RIGHT, NOON);
         assert_eq!(late.outcome, Verdict::TooManyAttempts);
@@ -222,7 +235,10 @@ mod tests {
                 attempts_remaining: 4
             }
         );
-        assert_eq!(mismatch.session.status(NOON), Status::Pending);
+        assert_eq!(
+            mismatch.session.status(Standing::default(), NOON),
+            Status::Pending
+        );
     }
 
     #[test]
@@ -233,7 +249,9 @@ mod tests {
             binding: Binding::Holds,
         };
         assert_eq!(
-            session.submit(&submission, NOON, |_| Err("unknown key")),
+            session.submit(&submission, Standing::default(), NOON, |_| Err(
+                "unknown key"
+            )),
             Err("unknown key")
         );
     }
@@ -258,5 +276,79 @@ mod tests {
             submit(wrong.session, RIGHT, NOON).outcome,
             Verdict::TooManyAttempts
         );
+    }
+
+    fn submit_at(session: Session, typed: &str, standing: Standing) -> Transition<Verdict> {
+        let candidate = Candidate::normalise(typed);
+        let submission = Submission {
+            candidate,
+            binding: Binding::Holds,
+        };
+        let code = |_| Ok::<_, Infallible>(Code::parse(RIGHT).unwrap());
+        let Ok(transition) = session.submit(&submission, standing, NOON, code);
+        transition
+    }
+
+    #[test]
+    fn the_ladder_binds_sessions_that_were_opened_before() {
+        let narrow = Standing::new(10, Profile::Standard);
+        let mut session = open(default_terms(), NOON);
+        for attempts_remaining in [2, 1, 0] {
+            let wrong = submit_at(session, WRONG, narrow);
+            assert_eq!(wrong.outcome, Verdict::WrongCode { attempts_remaining });
+            session = wrong.session;
+        }
+        let late = submit_at(session, RIGHT, Standing::default());
+        assert_eq!(late.outcome, Verdict::TooManyAttempts);
+    }
+
+    #[test]
+    fn a_session_found_beyond_the_ladder_is_closed() {
+        let mut session = open(default_terms(), NOON);
+        for _ in 0..3 {
+            session = submit_at(session, WRONG, Standing::default()).session;
+        }
+        let narrow = Standing::new(10, Profile::Standard);
+        assert_eq!(session.status(narrow, NOON), Status::Expired);
+
+        let found = submit_at(session, RIGHT, narrow);
+        assert_eq!(found.outcome, Verdict::TooManyAttempts);
+        assert!(found.session.pending().is_none());
+        assert_eq!(Session::restore(&found.session.record()), Ok(found.session));
+    }
+
+    #[test]
+    fn a_failure_that_narrows_the_bound_closes_the_session_that_reaches_it() {
+        let mut session = open(default_terms(), NOON);
+        for failures in [7, 8] {
+            let standing = Standing::new(failures, Profile::Standard);
+            session = submit_at(session, WRONG, standing).session;
+        }
+        let tenth = submit_at(session, WRONG, Standing::new(9, Profile::Standard));
+        assert_eq!(
+            tenth.outcome,
+            Verdict::WrongCode {
+                attempts_remaining: 0
+            }
+        );
+        assert!(tenth.session.pending().is_none());
+    }
+
+    #[test]
+    fn an_untried_session_always_has_one_guess() {
+        let single = Standing::new(5_000, Profile::Standard);
+        let verified = submit_at(open(default_terms(), NOON), RIGHT, single);
+        assert_eq!(verified.outcome, Verdict::Verified);
+    }
+
+    #[test]
+    fn an_address_on_hold_is_not_judged() {
+        let hold = Standing::new(HOLD_FAILURES, Profile::Strict);
+        let session = open(default_terms(), NOON);
+        for typed in [RIGHT, WRONG, "no code"] {
+            let judged = submit_at(session.clone(), typed, hold);
+            assert_eq!(judged.outcome, Verdict::OnHold);
+            assert_eq!(judged.session, session, "{typed}");
+        }
     }
 }

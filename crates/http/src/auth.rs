@@ -1,6 +1,7 @@
 //! Who is calling: the bearer credential of RFC 6750, 2.1.
 
 use std::future::Future;
+use std::net::IpAddr;
 use std::pin::Pin;
 
 use actix_web::dev::Payload;
@@ -9,7 +10,8 @@ use actix_web::web::Data;
 use actix_web::{FromRequest, HttpMessage, HttpRequest};
 use otpost_service::{AccessError, Caller, Otp, ServiceError};
 
-use crate::error::{ApiError, Denied};
+use crate::error::{ApiError, Denied, Refused};
+use crate::peers::Peers;
 
 /// A caller whose key was accepted, and the use cases it may call.
 pub(crate) struct Access {
@@ -21,14 +23,46 @@ pub(crate) struct Access {
 pub(crate) struct UsesTestKey;
 
 impl Access {
-    /// Judges the credential of a request.
+    /// Judges the credential of a request, unless its peer was refused too often.
     ///
     /// # Errors
     ///
-    /// 400, 401, 403, or that nobody can tell.
+    /// 400, 401, 403, 429, or that nobody can tell.
     pub(crate) async fn of(request: &HttpRequest) -> Result<Self, ApiError> {
         let otp = use_cases(request)?;
-        let key = bearer(request.headers())?;
+        let headers = request.headers();
+        let credential = bearer(headers);
+        let Some((peers, address)) = peer(request) else {
+            return Self::judge(request, otp, credential?).await;
+        };
+        let key = credential.as_ref().copied().ok();
+        let network = peers.network(address, headers);
+        peers
+            .check(&network, key, otp.now())
+            .map_err(Refused::RateLimited)?;
+        let judged = match credential {
+            Ok(key) => Self::judge(request, otp.clone(), key).await,
+            Err(denied) => Err(denied.into()),
+        };
+        match &judged {
+            Ok(_) | Err(ApiError::Denied(Denied::KeyWithoutPermission)) => {
+                if let Some(key) = key {
+                    peers.welcome(key);
+                }
+            }
+            Err(ApiError::Denied(
+                Denied::NoCredentials
+                | Denied::MalformedCredentials
+                | Denied::KeyRefused
+                | Denied::ForeignSite,
+            )) => peers.charge(network, key, otp.now()),
+            // Nobody could tell.
+            Err(ApiError::Service(_) | ApiError::BadRequest(_) | ApiError::Refused(_)) => {}
+        }
+        judged
+    }
+
+    async fn judge(request: &HttpRequest, otp: Data<Otp>, key: &str) -> Result<Self, ApiError> {
         let caller = otp.authenticate(key).await.map_err(|error| match error {
             AccessError::Unauthorized => Denied::KeyRefused.into(),
             AccessError::Forbidden => Denied::KeyWithoutPermission.into(),
@@ -55,6 +89,15 @@ impl FromRequest for Access {
 pub(crate) fn use_cases(request: &HttpRequest) -> Result<Data<Otp>, ServiceError> {
     let otp = request.app_data::<Data<Otp>>().cloned();
     otp.ok_or_else(|| ServiceError::Broken("the server has no use cases".into()))
+}
+
+/// Who asks, and what is known of peers; `None` where they have no limit or no address.
+fn peer(request: &HttpRequest) -> Option<(&Peers, IpAddr)> {
+    let peers = request.app_data::<Data<Peers>>()?;
+    if peers.is_off() {
+        return None;
+    }
+    Some((peers, request.peer_addr()?.ip()))
 }
 
 /// The one bearer credential of a request.

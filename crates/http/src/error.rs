@@ -6,10 +6,11 @@ use actix_web::http::StatusCode;
 use actix_web::http::header::{ALLOW, HeaderName, RETRY_AFTER, WWW_AUTHENTICATE};
 use actix_web::{HttpResponse, ResponseError};
 use otpost_domain::Verdict;
-use otpost_service::ServiceError;
+use otpost_service::{Limited, ServiceError};
 use serde::Serialize;
 
 use crate::envelope;
+use crate::metering;
 use crate::wrong_fields::WrongFields;
 
 /// When a client may try again while a part of the service is missing, in seconds.
@@ -77,11 +78,10 @@ pub(crate) enum Refused {
     Ended,
     #[error("no resend is left")]
     NoResendLeft,
-    #[error("the limit {limit} is reached")]
-    RateLimited {
-        limit: &'static str,
-        retry_after_secs: u32,
-    },
+    #[error("the address is on hold")]
+    OnHold,
+    #[error("the limit {} is reached", .0.name)]
+    RateLimited(Limited),
 }
 
 /// Why a code is refused.
@@ -99,6 +99,7 @@ impl CodeDetails {
             Verdict::AlreadyVerified => ("already_verified", None),
             Verdict::TooManyAttempts => ("too_many_attempts", None),
             Verdict::Expired => ("expired", None),
+            Verdict::OnHold => ("recipient_on_hold", None),
             Verdict::Malformed { attempts_remaining } => ("malformed", Some(attempts_remaining)),
             Verdict::Mismatch { attempts_remaining } => ("mismatch", Some(attempts_remaining)),
             Verdict::WrongCode { attempts_remaining } => ("wrong_code", Some(attempts_remaining)),
@@ -116,7 +117,7 @@ struct Row<'a> {
     status: StatusCode,
     code: &'static str,
     message: Cow<'a, str>,
-    header: Option<(HeaderName, String)>,
+    headers: Vec<(HeaderName, String)>,
     details: Option<Details<'a>>,
 }
 
@@ -139,16 +140,14 @@ impl<'a> Row<'a> {
             status,
             code,
             message: message.into(),
-            header: None,
+            headers: Vec::new(),
             details: None,
         }
     }
 
-    fn header(self, name: HeaderName, value: String) -> Self {
-        Self {
-            header: Some((name, value)),
-            ..self
-        }
+    fn header(mut self, name: HeaderName, value: String) -> Self {
+        self.headers.push((name, value));
+        self
     }
 
     fn details(self, details: Option<Details<'a>>) -> Self {
@@ -268,18 +267,31 @@ impl Refused {
                 "RESEND_LIMIT_REACHED",
                 "The code was resent as often as it can be. Send a new code.",
             ),
-            Self::RateLimited {
-                limit,
-                retry_after_secs: retry_after,
-            } => Row::new(
-                StatusCode::TOO_MANY_REQUESTS,
-                "RATE_LIMITED",
-                format!("Too many requests. Try again in {retry_after} s."),
-            )
-            .header(RETRY_AFTER, retry_after.to_string())
-            .details(Some(Details::Limit { limit, retry_after })),
+            Self::OnHold => Row::new(
+                StatusCode::FORBIDDEN,
+                "RECIPIENT_ON_HOLD",
+                "Too many wrong codes were submitted for this address. An administrator has to \
+                 release it.",
+            ),
+            Self::RateLimited(limited) => rate_limited(&limited),
         }
     }
+}
+
+fn rate_limited(limited: &Limited) -> Row<'static> {
+    let retry_after = metering::wait_secs(limited);
+    let row = Row::new(
+        StatusCode::TOO_MANY_REQUESTS,
+        "RATE_LIMITED",
+        format!("Too many requests. Try again in {retry_after} s."),
+    )
+    .header(RETRY_AFTER, retry_after.to_string())
+    .details(Some(Details::Limit {
+        limit: limited.name,
+        retry_after,
+    }));
+    let fields = metering::of_refusal(limited).into_iter();
+    fields.fold(row, |row, (name, value)| row.header(name, value))
 }
 
 fn broken_service(cause: &ServiceError) -> Row<'static> {
@@ -325,7 +337,7 @@ impl ResponseError for ApiError {
     fn error_response(&self) -> HttpResponse {
         let row = self.row();
         let mut response = HttpResponse::build(row.status);
-        if let Some(header) = row.header {
+        for header in row.headers {
             response.insert_header(header);
         }
         if matches!(self, Self::BadRequest(BadRequest::Timeout)) {

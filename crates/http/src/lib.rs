@@ -15,6 +15,9 @@ mod health;
 mod instant;
 mod json;
 mod languages;
+mod metering;
+mod peers;
+mod proxies;
 mod resend;
 mod send;
 mod server;
@@ -26,4 +29,5 @@ mod verify;
 mod wrong_fields;
 
 pub use dev::Dev;
+pub use proxies::{InvalidRange, ProxyRange};
 pub use server::{Server, serve};

@@ -1,8 +1,10 @@
 //! `POST /resend`: mails the code of a session again.
 
+use std::time::Duration;
+
 use actix_web::HttpResponse;
-use otpost_domain::{Refusal, SessionId};
-use otpost_service::{ResendAnswer, Rules};
+use otpost_domain::{Limit, Refusal, SessionId};
+use otpost_service::{Limited, Metered, ResendAnswer, Rules};
 use serde::Serialize;
 
 use crate::call::{Body, Call};
@@ -10,6 +12,7 @@ use crate::envelope;
 use crate::error::{ApiError, Refused};
 use crate::fields::{Field, Fields, Noted};
 use crate::instant::Instant;
+use crate::metering::metered;
 use crate::shared_fields::{self, SESSION_ID};
 
 /// The name of the only limit that a session has of its own.
@@ -39,20 +42,25 @@ struct Answer {
 pub(crate) async fn handle(call: Call<ResendBody>) -> Result<HttpResponse, ApiError> {
     let Call { otp, caller, body } = call;
     let session_id = body.session_id.ok_or(Refused::SessionNotFound)?;
-    let refused = match otp.resend(&caller, &session_id).await? {
+    let Metered { answer, counted } = otp.resend(&caller, &session_id).await?;
+    let refused = match answer {
         ResendAnswer::Resent { expires_at } => {
-            return Ok(envelope::success(Answer {
+            let answer = envelope::success(Answer {
                 session_id: session_id.to_string(),
                 expires_at: Instant(expires_at),
-            }));
+            });
+            return Ok(metered(Ok(answer), &counted));
         }
+        ResendAnswer::Limited(limited) => Refused::RateLimited(limited),
         ResendAnswer::NotFound => Refused::SessionNotFound,
-        ResendAnswer::Wait { retry_after_secs } => Refused::RateLimited {
-            limit: SESSION_COOLDOWN,
-            retry_after_secs,
-        },
+        ResendAnswer::Wait { retry_after_secs } => Refused::RateLimited(Limited {
+            name: SESSION_COOLDOWN,
+            limit: Limit::new(1, otp.rules(&caller).policy.session_cooldown),
+            wait: Duration::from_secs(retry_after_secs.into()),
+        }),
         ResendAnswer::Refused(Refusal::Verified) => Refused::AlreadyVerified,
         ResendAnswer::Refused(Refusal::Ended) => Refused::Ended,
+        ResendAnswer::Refused(Refusal::OnHold) => Refused::OnHold,
         ResendAnswer::Refused(Refusal::CapReached) => Refused::NoResendLeft,
     };
     Err(refused.into())

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use actix_web::{HttpRequest, HttpResponse};
-use otpost_domain::{Address, CodeLength, TemplateName};
-use otpost_service::{Rules, SendError, SendRequest, Sent};
+use otpost_domain::{Address, CodeLength, Network, TemplateName};
+use otpost_service::{Metered, Rules, SendError, SendRequest, Sent};
 use serde::Serialize;
 
 use crate::call::{Body, Call};
@@ -14,6 +14,7 @@ use crate::error::{ApiError, Refused};
 use crate::fields::{A_STRING, Field, Fields, Noted};
 use crate::instant::Instant;
 use crate::languages;
+use crate::metering::metered;
 use crate::shared_fields::{self, EMAIL, TEMPLATE};
 use crate::variables::{self, VARIABLES};
 
@@ -32,6 +33,7 @@ pub(crate) struct SendBody {
     expires_in: u32,
     code_length: CodeLength,
     locale: Option<String>,
+    client_ip: Option<Network>,
     variables: BTreeMap<String, String>,
 }
 
@@ -54,16 +56,15 @@ impl Body for SendBody {
         let expires_in = expires_in(fields, rules);
         let code_length = code_length(fields, rules);
         let locale = locale(fields);
-        // It will be counted; until then it is only checked.
         let client_ip = client_ip(fields);
         let variables = variables::variables(fields);
-        client_ip?;
         Ok(Self {
             email: email?,
             template: template?,
             expires_in: expires_in?,
             code_length: code_length?,
             locale: locale?,
+            client_ip: client_ip?,
             variables: variables?,
         })
     }
@@ -108,14 +109,14 @@ fn locale(fields: &mut Fields) -> Result<Option<String>, Noted> {
     }
 }
 
-fn client_ip(fields: &mut Fields) -> Result<Option<IpAddr>, Noted> {
+fn client_ip(fields: &mut Fields) -> Result<Option<Network>, Noted> {
     let Some(text) = fields.text(CLIENT_IP.name)? else {
         return Ok(None);
     };
-    let address = text
+    let address: IpAddr = text
         .parse()
         .map_err(|_| fields.refuse(CLIENT_IP.name, "must be an IPv4 or IPv6 address"))?;
-    Ok(Some(address))
+    Ok(Some(Network::of(address)))
 }
 
 #[derive(Serialize)]
@@ -139,25 +140,23 @@ pub(crate) async fn handle(
         code_length: body.code_length,
         languages: body.locale.into_iter().chain(accepted).collect(),
         variables: body.variables,
+        client_ip: body.client_ip,
     };
+    let sent = otp.send(&caller, wish).await.map_err(|error| match error {
+        SendError::Limited(limited) => Refused::RateLimited(limited).into(),
+        SendError::OnHold => Refused::OnHold.into(),
+        SendError::Service(cause) => ApiError::Service(cause),
+    })?;
+    let Metered { answer, counted } = sent;
     let Sent {
         session_id,
         email,
         expires_at,
-    } = otp.send(&caller, wish).await.map_err(|error| match error {
-        SendError::RateLimited {
-            limit,
-            retry_after_secs,
-        } => Refused::RateLimited {
-            limit,
-            retry_after_secs,
-        }
-        .into(),
-        SendError::Service(cause) => ApiError::Service(cause),
-    })?;
-    Ok(envelope::success(Answer {
+    } = answer;
+    let answer = envelope::success(Answer {
         session_id: session_id.to_string(),
         email: email.as_str(),
         expires_at: Instant(expires_at),
-    }))
+    });
+    Ok(metered(Ok(answer), &counted))
 }

@@ -8,12 +8,15 @@ use std::time::Duration;
 use actix_web::middleware::from_fn;
 use actix_web::web::Data;
 use actix_web::{App, HttpServer};
+use otpost_domain::Limit;
 use otpost_service::Otp;
 use tokio_util::sync::CancellationToken;
 
 use crate::app::{not_found, routes};
 use crate::cors::{self, Origins};
 use crate::dev::{self, Dev, DevInbox};
+use crate::peers::Peers;
+use crate::proxies::ProxyRange;
 use crate::shell;
 
 /// How long a client may take over the head of a request. With the next one, and as for the body,
@@ -37,6 +40,11 @@ pub struct Server {
     /// Origins whose browsers may call the API, such as `https://app.example.com`. None by
     /// default: a key is a secret of servers.
     pub cors_origins: Vec<String>,
+    /// Requests of one peer that bring no valid key; a quota of 0 for no limit. Counted by this
+    /// process alone.
+    pub peer_limit: Limit,
+    /// Reverse proxies whose `X-Forwarded-For` is believed. None by default: anyone can send it.
+    pub trusted_proxies: Vec<ProxyRange>,
     /// The routes of a development run. In production there are none.
     pub dev: Option<Dev>,
 }
@@ -67,15 +75,19 @@ fn start(
         otp,
         workers,
         cors_origins,
+        peer_limit,
+        trusted_proxies,
         dev,
     } = server;
     let otp = Data::from(otp);
     let origins = Data::new(Origins::new(cors_origins));
+    let peers = Data::new(Peers::new(peer_limit, trusted_proxies));
     let dev = dev.map(|dev| Data::new(DevInbox::new(dev, stop.clone())));
     let app = move || {
         let app = App::new()
             .app_data(otp.clone())
             .app_data(origins.clone())
+            .app_data(peers.clone())
             .configure(routes);
         let app = match &dev {
             Some(dev) => app.configure(|config| dev::routes(config, dev.clone())),

@@ -3,13 +3,14 @@
 use actix_web::http::header::{HeaderName, HeaderValue};
 use actix_web::{HttpRequest, HttpResponse};
 use otpost_domain::{SessionId, Status};
-use otpost_service::{DeliveryState, SessionView};
+use otpost_service::{DeliveryState, Metered, SessionView, StatusAnswer};
 use serde::Serialize;
 
 use crate::auth::Access;
 use crate::envelope;
 use crate::error::{ApiError, Refused};
 use crate::instant::Instant;
+use crate::metering::metered;
 
 /// Tells what became of the last mail.
 pub(crate) const OTPOST_DELIVERY: HeaderName = HeaderName::from_static("otpost-delivery");
@@ -29,7 +30,16 @@ pub(crate) async fn handle(access: Access, request: HttpRequest) -> Result<HttpR
     let Access { otp, caller } = access;
     let text = request.match_info().get("session_id").unwrap_or_default();
     let session_id = SessionId::parse(text).ok_or(Refused::SessionNotFound)?;
-    let found = otp.status(&caller, &session_id).await?;
+    let Metered { answer, counted } = otp.status(&caller, &session_id).await?;
+    let answer = match answer {
+        StatusAnswer::Found(view) => Ok(shown(*view)),
+        StatusAnswer::Limited(limited) => Err(Refused::RateLimited(limited).into()),
+        StatusAnswer::NotFound => Err(Refused::SessionNotFound.into()),
+    };
+    Ok(metered(answer, &counted))
+}
+
+fn shown(view: SessionView) -> HttpResponse {
     let SessionView {
         session_id,
         email,
@@ -38,7 +48,7 @@ pub(crate) async fn handle(access: Access, request: HttpRequest) -> Result<HttpR
         attempts_max,
         expires_at,
         delivery,
-    } = found.ok_or(Refused::SessionNotFound)?;
+    } = view;
     let mut response = envelope::success(Answer {
         session_id: session_id.to_string(),
         email: email.as_str(),
@@ -57,5 +67,5 @@ pub(crate) async fn handle(access: Access, request: HttpRequest) -> Result<HttpR
         DeliveryState::Failed => "failed",
     });
     response.headers_mut().insert(OTPOST_DELIVERY, delivery);
-    Ok(response)
+    response
 }

@@ -2,13 +2,14 @@
 
 use actix_web::HttpResponse;
 use otpost_domain::{Address, Candidate, SessionId, TemplateName};
-use otpost_service::{Rules, VerifyAnswer, VerifyRequest};
+use otpost_service::{Metered, Rules, VerifyAnswer, VerifyRequest};
 use serde::Serialize;
 
 use crate::call::{Body, Call};
 use crate::envelope;
 use crate::error::{ApiError, CodeDetails, Refused};
 use crate::fields::{Field, Fields, Noted};
+use crate::metering::metered;
 use crate::shared_fields::{self, EMAIL, SESSION_ID, TEMPLATE};
 
 const CODE: Field = Field::aliased("code", &["otp"]);
@@ -57,16 +58,19 @@ pub(crate) async fn handle(call: Call<VerifyBody>) -> Result<HttpResponse, ApiEr
         email: body.email,
         template: body.template,
     };
-    match otp.verify(&caller, submitted).await? {
+    let Metered { answer, counted } = otp.verify(&caller, submitted).await?;
+    let answer = match answer {
         VerifyAnswer::Verified { email } => Ok(envelope::success(Answer {
             verified: true,
             email: email.as_str(),
         })),
+        VerifyAnswer::Limited(limited) => Err(Refused::RateLimited(limited).into()),
         VerifyAnswer::NotFound => Err(Refused::SessionNotFound.into()),
         VerifyAnswer::Refused(verdict) => {
             let says_why = otp.rules(&caller).policy.error_details;
             let details = CodeDetails::of(verdict).filter(|_| says_why);
             Err(Refused::InvalidCode(details).into())
         }
-    }
+    };
+    Ok(metered(answer, &counted))
 }

@@ -9,7 +9,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use otpost_crypto::OsEntropy;
-use otpost_http::{Dev, Server};
+use otpost_domain::Limit;
+use otpost_http::{Dev, ProxyRange, Server};
 use otpost_ports::{Clock, Courier, Entropy, Vault};
 use otpost_service::{Catalogue, Janitor, Keys, Mailer, MailerSettings, Otp, Policies, Ports};
 use otpost_storage::Storage;
@@ -122,6 +123,10 @@ pub(crate) struct Plan {
     pub(crate) couriers: Couriers,
     /// Origins of browsers that may call the API.
     pub(crate) cors_origins: Vec<String>,
+    /// Requests of one peer without a valid key.
+    pub(crate) peer_limit: Limit,
+    /// Proxies whose `X-Forwarded-For` is believed.
+    pub(crate) trusted_proxies: Vec<ProxyRange>,
     /// Threads that serve requests.
     pub(crate) workers: usize,
     /// The routes of a development run.
@@ -157,6 +162,8 @@ pub(crate) async fn run(
         otp: Arc::new(otp),
         workers: plan.workers,
         cors_origins: plan.cors_origins,
+        peer_limit: plan.peer_limit,
+        trusted_proxies: plan.trusted_proxies,
         dev: plan.dev,
     };
 

@@ -1,6 +1,7 @@
 //! The configuration: built-in defaults, a TOML file and the environment, in this order.
 
 mod database;
+mod defaults;
 mod documentation;
 mod known;
 mod layers;
@@ -20,13 +21,14 @@ mod tests;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use otpost_domain::ProjectName;
+use otpost_domain::{Limit, ProjectName};
 use otpost_service::Policy;
 
 pub(crate) use database::Database;
+pub(crate) use defaults::Defaults;
 pub(crate) use documentation::documentation;
 pub(crate) use layers::Sources;
-pub(crate) use limits::Limits;
+pub(crate) use limits::{PEER, quotas};
 pub(crate) use log::{Format, Log};
 pub(crate) use mail::{Mail, Relay, Sending};
 pub(crate) use problem::{Problem, Problems};
@@ -49,11 +51,10 @@ pub(crate) struct Settings {
     pub(crate) mail: Mail,
     /// `[secrets]`
     pub(crate) secrets: Secrets,
-    /// `[policy]`
+    /// `[policy]` and `[limits]`
     pub(crate) policy: Policy,
-    /// `[limits]`
-    #[cfg_attr(not(test), expect(dead_code, reason = "checked, and not enforced yet"))]
-    pub(crate) limits: Limits,
+    /// `limits.peer_requests_per_second`
+    pub(crate) peer_limit: Limit,
     /// `[projects.NAME]`
     pub(crate) projects: BTreeMap<ProjectName, Project>,
     /// `[log]`
@@ -63,12 +64,21 @@ pub(crate) struct Settings {
 }
 
 impl Settings {
-    /// Reads and checks all layers.
+    /// Reads and checks all layers of a service.
     ///
     /// # Errors
     ///
     /// Everything that is wrong, at once.
     pub(crate) fn load(sources: &Sources) -> Result<Self, Problems> {
+        Self::load_over(sources, &Defaults::default())
+    }
+
+    /// Reads and checks all layers, over these `defaults`.
+    ///
+    /// # Errors
+    ///
+    /// Everything that is wrong, at once.
+    pub(crate) fn load_over(sources: &Sources, defaults: &Defaults) -> Result<Self, Problems> {
         let read = Layers::read(sources).map_err(|problem| Problems(vec![problem]));
         let (layers, problems) = read?;
         let holds_secrets = layers.hold_secrets_in_file();
@@ -76,7 +86,7 @@ impl Settings {
         if let (true, Some(file)) = (holds_secrets, &sources.file) {
             reader.warn_of_readers(file);
         }
-        let settings = Self::read(&mut reader);
+        let settings = Self::read(&mut reader, defaults);
         if reader.problems.is_empty() {
             Ok(Self {
                 warnings: reader.warnings,
@@ -87,20 +97,19 @@ impl Settings {
         }
     }
 
-    fn read(reader: &mut Reader) -> Self {
+    fn read(reader: &mut Reader, defaults: &Defaults) -> Self {
         let mail = Mail::read(reader);
-        let mut policy = policy::read(reader, "", &Policy::default());
+        let mut policy = policy::read(reader, "", &defaults.policy);
         policy.language = mail.sending.locale.clone();
-        let limits = Limits::read(reader, "", &Limits::default());
         Self {
             server: Server::read(reader),
             database: Database::read(reader),
             secrets: Secrets::read(reader),
-            projects: projects::read(reader, &mail, &policy, &limits),
+            peer_limit: limits::read_peer(reader, defaults.peer_limit),
+            projects: projects::read(reader, &mail, &policy),
             log: Log::read(reader),
             mail,
             policy,
-            limits,
             warnings: Vec::new(),
         }
     }

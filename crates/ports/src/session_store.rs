@@ -1,11 +1,16 @@
 //! Where sessions are kept, and where commands are made atomic.
 
+use std::collections::BTreeSet;
+
 use async_trait::async_trait;
 use otpost_domain::{
     Address, Candidate, Resend, Session, SessionId, TemplateName, Timestamp, Verdict,
 };
 
-use crate::{CodeSecret, Context, Delivery, MessageId, Owner, StoredSession, VaultError};
+use crate::{
+    Admitted, CodeSecret, Context, Counted, Delivery, Ledger, Limited, MessageId, Owner, Quotas,
+    StoredSession, Subject, VaultError,
+};
 
 /// Why the store did not do it. Nothing was changed, or the outcome is unknown; in neither case
 /// may the caller be told a success.
@@ -38,6 +43,24 @@ pub struct Opening {
     pub secret: Option<CodeSecret>,
     /// Its first mail.
     pub delivery: Delivery,
+    /// What it is counted against; `None` under a test key, which touches no counter.
+    pub quotas: Option<Quotas>,
+    /// Now.
+    pub at: Timestamp,
+}
+
+impl Opening {
+    /// Whose counters [`admit`](crate::admit) needs.
+    #[must_use]
+    pub fn subjects(&self) -> BTreeSet<Subject> {
+        let Context {
+            owner, recipient, ..
+        } = &self.context;
+        let quotas = self.quotas.as_ref();
+        quotas.map_or_else(BTreeSet::new, |quotas| {
+            quotas.subjects(owner, Some(recipient))
+        })
+    }
 }
 
 /// A command to a session that exists.
@@ -49,6 +72,20 @@ pub struct Command {
     pub at: Timestamp,
     /// For what.
     pub action: Action,
+    /// What it is counted against; `None` under a test key, which touches no counter.
+    pub quotas: Option<Quotas>,
+}
+
+impl Command {
+    /// Whose counters [`decide`](crate::decide()) needs, with the session where there is one.
+    #[must_use]
+    pub fn subjects(&self, stored: Option<&StoredSession>) -> BTreeSet<Subject> {
+        let recipient = stored.map(|stored| &stored.context.recipient);
+        let quotas = self.quotas.as_ref();
+        quotas.map_or_else(BTreeSet::new, |quotas| {
+            quotas.subjects(&self.owner, recipient)
+        })
+    }
 }
 
 /// What is asked of a session.
@@ -80,13 +117,26 @@ pub enum Outcome {
     Resent(Resend),
 }
 
-/// A committed command.
+/// A command that was carried out as far as it goes.
 #[derive(Clone, Debug)]
-pub struct Applied {
+pub enum Applied {
+    /// A limit refuses it, and nothing changed.
+    Limited(Limited),
+    /// There is no such session for its owner.
+    NotFound,
+    /// It was judged, and what came of it is committed.
+    Judged(Box<Judged>),
+}
+
+/// A judged command.
+#[derive(Clone, Debug)]
+pub struct Judged {
     /// The session as it is stored now.
     pub stored: StoredSession,
     /// What to answer.
     pub outcome: Outcome,
+    /// The limits that were charged.
+    pub counted: Vec<Counted>,
 }
 
 /// What a purge did.
@@ -104,21 +154,30 @@ pub const RETENTION_SECS: u32 = 86_400;
 /// Keeps sessions. Every promise holds under any number of parallel callers.
 #[async_trait]
 pub trait SessionStore: Send + Sync {
-    /// Commits a new session and its mail, both or neither, before it answers.
+    /// Commits a new session, its mail and its charges, all or nothing, before it answers, if
+    /// [`admit`](crate::admit) lets it.
     ///
     /// # Errors
     ///
-    /// [`StoreError::Unavailable`]: then neither exists, or the caller cannot know.
-    async fn open(&self, opening: Opening) -> Result<(), StoreError>;
+    /// [`StoreError::Unavailable`]: then nothing exists, or the caller cannot know.
+    async fn open(&self, opening: Opening) -> Result<Admitted, StoreError>;
 
     /// Loads the session, lets [`decide`](crate::decide()) judge the command, commits what it has
     /// become, and only then hands the outcome out. Commands to one session are judged one after
-    /// the other. `None`: no such session for this owner, and nothing changed.
+    /// the other. What it charges is committed with it, and what it reads of counters is not
+    /// changed by anyone before that commit.
     ///
     /// # Errors
     ///
     /// Any [`StoreError`]: nothing was judged, or the caller cannot know.
-    async fn apply(&self, id: &SessionId, command: Command) -> Result<Option<Applied>, StoreError>;
+    async fn apply(&self, id: &SessionId, command: Command) -> Result<Applied, StoreError>;
+
+    /// What is kept of these subjects. Changes nothing.
+    ///
+    /// # Errors
+    ///
+    /// Any [`StoreError`].
+    async fn ledger(&self, subjects: &BTreeSet<Subject>) -> Result<Ledger, StoreError>;
 
     /// The session as it is stored, for its owner only and while it is retained. Changes nothing.
     /// The caller judges whether its retention is over: an unpurged row is still found.
@@ -133,7 +192,8 @@ pub trait SessionStore: Send + Sync {
     ) -> Result<Option<StoredSession>, StoreError>;
 
     /// Closes at most `limit` sessions whose hard end has come by `now`, and deletes at most
-    /// `limit` whose retention ([`RETENTION_SECS`]) is over.
+    /// `limit` whose retention ([`RETENTION_SECS`]) is over. Deletes counters too that nobody
+    /// changed for two days, a bounded number and none that holds failures: they owe nothing.
     ///
     /// # Errors
     ///

@@ -36,6 +36,16 @@ impl fmt::Debug for RecipientDigest {
     }
 }
 
+/// Keyed digest of a network: counts those who reach a project from it.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct NetworkDigest(pub [u8; 32]);
+
+impl fmt::Debug for NetworkDigest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("NetworkDigest(..)")
+    }
+}
+
 /// What a session's codes are derived from, besides the master key. Erased when it ends.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct CodeSecret {
@@ -66,6 +76,8 @@ pub struct Context {
     pub language: Language,
     /// What the caller gives the template, sealed; JSON of an object of strings.
     pub variables: Option<Sealed>,
+    /// Whether mails to the address are exempt from the limits of recipients.
+    pub is_exempt: bool,
 }
 
 /// Identifies one mail, over all its tries: 16 random bytes.

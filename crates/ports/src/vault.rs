@@ -1,8 +1,10 @@
 //! Everything that needs a key.
 
-use otpost_domain::{Address, ApiKey, Code, CodeLength, FoldedAddress, KeyDigest, SessionId};
+use otpost_domain::{
+    Address, ApiKey, Code, CodeLength, FoldedAddress, KeyDigest, Network, SessionId,
+};
 
-use crate::{CodeSecret, EntropyError, RecipientDigest, Sealed};
+use crate::{CodeSecret, EntropyError, NetworkDigest, RecipientDigest, Sealed};
 
 /// Which value of a session is sealed: one cannot be passed off as the other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,6 +57,10 @@ pub trait Vault: Send + Sync {
     /// The digest under which a recipient is counted and found, the same on every node and after
     /// every rotation of master keys.
     fn digest(&self, address: &FoldedAddress) -> RecipientDigest;
+
+    /// The digest under which a network is counted, as constant as that of a recipient and apart
+    /// from it.
+    fn digest_network(&self, network: &Network) -> NetworkDigest;
 
     /// Seals a value of a session. Two seals of one value MUST differ.
     ///

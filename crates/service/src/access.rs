@@ -1,6 +1,6 @@
 //! Who is calling.
 
-use otpost_domain::{ApiKey, Mode, Timestamp};
+use otpost_domain::{ApiKey, Mode, ProjectName, Timestamp};
 use otpost_ports::{KeyRecord, Owner};
 
 use crate::{Otp, ServiceError};
@@ -13,6 +13,14 @@ pub struct Caller {
 }
 
 impl Caller {
+    /// `quotas` of its project, unless it called with a test key, which touches no counter.
+    pub(crate) fn live<T>(&self, quotas: impl FnOnce(&ProjectName) -> T) -> Option<T> {
+        match self.owner.mode {
+            Mode::Live => Some(quotas(&self.owner.project)),
+            Mode::Test => None,
+        }
+    }
+
     /// Whether it called with a test key.
     #[must_use]
     pub fn is_test(&self) -> bool {

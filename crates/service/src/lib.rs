@@ -8,6 +8,7 @@ mod error;
 mod inbox;
 mod janitor;
 mod keys;
+mod limits;
 mod mailer;
 mod otp;
 mod policy;
@@ -20,17 +21,18 @@ mod verify;
 #[cfg(test)]
 mod mocks;
 
-pub use otpost_ports::DeliveryState;
+pub use otpost_ports::{Counted, DeliveryState, Limited, RecipientLimits};
 
 pub use access::{AccessError, Caller};
 pub use error::ServiceError;
 pub use inbox::{InboxReader, Message, MessageFilter};
 pub use janitor::Janitor;
 pub use keys::{KeyError, KeyView, Keys, NewKey};
+pub use limits::{Exempt, Limits};
 pub use mailer::{Mailer, MailerSettings};
-pub use otp::{Otp, Ports};
+pub use otp::{Metered, Otp, Ports};
 pub use policy::{Catalogue, Policies, Policy, Rules, UnknownMembers};
 pub use resend::ResendAnswer;
 pub use send::{SendError, SendRequest, Sent};
-pub use status::SessionView;
+pub use status::{SessionView, StatusAnswer};
 pub use verify::{VerifyAnswer, VerifyRequest};

@@ -1,13 +1,14 @@
 //! Mocked ports, and use cases on top of them.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use mockall::mock;
 use otpost_domain::{KeyId, Language, Mode, SessionId, TemplateName, Timestamp};
 use otpost_ports::{
-    Applied, Command, KeyRecord, KeyStore, Opening, Owner, ProjectRecord, Purged, Readiness,
-    SessionStore, StoreError, StoredSession,
+    Admitted, Applied, Command, KeyRecord, KeyStore, Ledger, Opening, Owner, ProjectRecord, Purged,
+    Readiness, SessionStore, StoreError, StoredSession, Subject,
 };
 use otpost_testkit::{FakeVault, ManualClock, SeededEntropy, sample};
 use tokio::sync::Notify;
@@ -18,12 +19,13 @@ mock! {
     pub(crate) Sessions {}
     #[async_trait]
     impl SessionStore for Sessions {
-        async fn open(&self, opening: Opening) -> Result<(), StoreError>;
+        async fn open(&self, opening: Opening) -> Result<Admitted, StoreError>;
         async fn apply(
             &self,
             id: &SessionId,
             command: Command,
-        ) -> Result<Option<Applied>, StoreError>;
+        ) -> Result<Applied, StoreError>;
+        async fn ledger(&self, subjects: &BTreeSet<Subject>) -> Result<Ledger, StoreError>;
         async fn find(
             &self,
             owner: &Owner,

@@ -1,10 +1,12 @@
 //! The use cases of the API, together with what they share.
 
-use std::sync::Arc;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex};
 
-use otpost_domain::SessionId;
+use otpost_domain::{Bucket, ProjectName, SessionId, Timestamp};
 use otpost_ports::{
-    Clock, Entropy, KeyStore, RETENTION_SECS, Readiness, SessionStore, StoredSession, Vault,
+    Clock, Counted, Entropy, KeyStore, RETENTION_SECS, Readiness, SessionStore, StoredSession,
+    Vault,
 };
 use tokio::sync::Notify;
 
@@ -27,6 +29,15 @@ pub struct Ports {
     pub clock: Arc<dyn Clock>,
 }
 
+/// An answer, with the limits that were charged for it.
+#[derive(Clone, Debug)]
+pub struct Metered<T> {
+    /// The answer.
+    pub answer: T,
+    /// What was charged, and what is left.
+    pub counted: Vec<Counted>,
+}
+
 /// The use cases of the API: [`send`](Self::send), [`verify`](Self::verify),
 /// [`resend`](Self::resend), [`status`](Self::status), and [`authenticate`](Self::authenticate)
 /// before each.
@@ -36,6 +47,8 @@ pub struct Otp {
     pub(crate) catalogue: Catalogue,
     pub(crate) accepts_test_keys: bool,
     pub(crate) mail_queued: Arc<Notify>,
+    /// What projects have used of their reads, for this process alone.
+    pub(crate) reads: Mutex<HashMap<ProjectName, Bucket>>,
 }
 
 impl Otp {
@@ -54,6 +67,7 @@ impl Otp {
             catalogue,
             accepts_test_keys,
             mail_queued,
+            reads: Mutex::default(),
         }
     }
 
@@ -74,6 +88,12 @@ impl Otp {
     /// What is missing.
     pub async fn ready(&self) -> Result<(), ServiceError> {
         Ok(self.ports.readiness.ready().await?)
+    }
+
+    /// The time by which everything is judged.
+    #[must_use]
+    pub fn now(&self) -> Timestamp {
+        self.ports.clock.now()
     }
 
     /// Sixteen random bytes, for the identifier of a request that brought none.

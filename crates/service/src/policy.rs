@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
 
+use crate::Limits;
 use otpost_domain::{
-    Address, CodeLength, Language, Mode, ProjectName, ResendPolicy, TemplateName, Terms,
+    Address, CodeLength, Language, Mode, Profile, ProjectName, ResendPolicy, TemplateName, Terms,
     TermsRecord,
 };
 
@@ -42,6 +43,10 @@ pub struct Policy {
     pub unknown_members: UnknownMembers,
     /// Whether addresses are taken whose domain never receives mail: a development run.
     pub reserved_domains: bool,
+    /// What the project, its recipients and its visitors may do.
+    pub limits: Limits,
+    /// What becomes of an address with many failures.
+    pub profile: Profile,
     /// The language of mails whose request names none that there is.
     pub language: Language,
 }
@@ -87,6 +92,8 @@ impl Default for Policy {
             error_details: true,
             unknown_members: UnknownMembers::Refuse,
             reserved_domains: false,
+            limits: Limits::default(),
+            profile: Profile::Standard,
             language: Language::new("en"),
         }
     }

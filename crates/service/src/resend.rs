@@ -3,8 +3,8 @@
 use otpost_domain::{Refusal, Resend, SessionId, Timestamp};
 use otpost_ports::{Action, Applied, MessageId, Outcome};
 
-use crate::verify::foreign_outcome;
-use crate::{Caller, Otp, ServiceError};
+use crate::verify::{foreign_outcome, unmetered};
+use crate::{Caller, Limited, Metered, Otp, ServiceError};
 
 /// The answer, committed before it was given.
 #[derive(Clone, Copy, Debug)]
@@ -14,6 +14,8 @@ pub enum ResendAnswer {
         /// When its code is too late.
         expires_at: Timestamp,
     },
+    /// A limit is reached; nothing was charged.
+    Limited(Limited),
     /// No session of this caller has this identifier.
     NotFound,
     /// The last mail is too recent.
@@ -35,26 +37,34 @@ impl Otp {
         &self,
         caller: &Caller,
         session_id: &SessionId,
-    ) -> Result<ResendAnswer, ServiceError> {
+    ) -> Result<Metered<ResendAnswer>, ServiceError> {
         let now = self.ports.clock.now();
         let action = Action::Resend(MessageId(self.ports.entropy.bytes()?));
-        let Some(Applied { stored, outcome }) = self.apply(caller, session_id, action).await?
-        else {
-            return Ok(ResendAnswer::NotFound);
+        let policy = self.policies.of(&caller.owner.project);
+        let quotas = caller.live(|project| {
+            let vault = &*self.ports.vault;
+            policy.limits.of_mail(project, None, policy.profile, vault)
+        });
+        let judged = match self.apply(caller, session_id, action, quotas).await? {
+            Applied::Limited(limited) => return Ok(unmetered(ResendAnswer::Limited(limited))),
+            Applied::NotFound => return Ok(unmetered(ResendAnswer::NotFound)),
+            Applied::Judged(judged) => *judged,
         };
-        match outcome {
+        let answer = match judged.outcome {
             Outcome::Resent(Resend::Repeat | Resend::Renew) => {
                 self.mail_queued.notify_one();
-                Ok(ResendAnswer::Resent {
-                    expires_at: stored.session.expires_at(),
-                })
+                ResendAnswer::Resent {
+                    expires_at: judged.stored.session.expires_at(),
+                }
             }
-            Outcome::Resent(Resend::Wait { until }) => Ok(ResendAnswer::Wait {
+            Outcome::Resent(Resend::Wait { until }) => ResendAnswer::Wait {
                 retry_after_secs: now.secs_until(until).max(1),
-            }),
-            Outcome::Resent(Resend::Refuse(refusal)) => Ok(ResendAnswer::Refused(refusal)),
-            Outcome::Submitted(_) => Err(foreign_outcome()),
-        }
+            },
+            Outcome::Resent(Resend::Refuse(refusal)) => ResendAnswer::Refused(refusal),
+            Outcome::Submitted(_) => return Err(foreign_outcome()),
+        };
+        let counted = judged.counted;
+        Ok(Metered { answer, counted })
     }
 }
 
@@ -63,6 +73,7 @@ mod tests {
     use super::*;
     use crate::mocks::{Bench, caller, stored, was_announced};
     use otpost_domain::Mode;
+    use otpost_ports::Judged;
     use otpost_testkit::sample;
 
     /// Resends, and says whether the mailer was told.
@@ -77,13 +88,16 @@ mod tests {
             .once()
             .withf(|_, command| matches!(command.action, Action::Resend(_)))
             .return_once(move |_, _| {
-                Ok(outcome.map(|outcome| Applied {
-                    stored,
-                    outcome: Outcome::Resent(outcome),
+                Ok(outcome.map_or(Applied::NotFound, |outcome| {
+                    Applied::Judged(Box::new(Judged {
+                        stored,
+                        outcome: Outcome::Resent(outcome),
+                        counted: vec![],
+                    }))
                 }))
             });
         let otp = bench.otp();
-        let answer = otp.resend(&caller(Mode::Live), &id).await.unwrap();
+        let answer = otp.resend(&caller(Mode::Live), &id).await.unwrap().answer;
         (answer, was_announced(&mail_queued).await)
     }
 
@@ -106,6 +120,7 @@ mod tests {
             None,
             Some(Resend::Refuse(Refusal::Verified)),
             Some(Resend::Refuse(Refusal::Ended)),
+            Some(Resend::Refuse(Refusal::OnHold)),
             Some(Resend::Refuse(Refusal::CapReached)),
         ] {
             let (answer, announced) = resend(outcome).await;

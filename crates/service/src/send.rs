@@ -3,13 +3,15 @@
 use std::collections::BTreeMap;
 
 use otpost_domain::{
-    Address, CodeLength, FoldedAddress, Language, Session, SessionId, TemplateName, Terms,
+    Address, CodeLength, FoldedAddress, Language, Network, Session, SessionId, TemplateName, Terms,
     Timestamp,
 };
-use otpost_ports::{Context, Delivery, DeliveryState, MessageId, Opening, Sealed, SealedField};
+use otpost_ports::{
+    Admitted, Context, Delivery, DeliveryState, MessageId, Opening, Sealed, SealedField,
+};
 
 use crate::test_mode::{self, TestOutcome};
-use crate::{Caller, Otp, ServiceError};
+use crate::{Caller, Limited, Metered, Otp, ServiceError};
 
 /// What a caller asks for, checked against [`Rules`](crate::Rules).
 #[derive(Clone, Debug)]
@@ -26,6 +28,8 @@ pub struct SendRequest {
     pub languages: Vec<String>,
     /// What the caller gives the template.
     pub variables: BTreeMap<String, String>,
+    /// Where the end user calls from, for limits only.
+    pub client_ip: Option<Network>,
 }
 
 /// A session whose mail is durably queued.
@@ -43,13 +47,11 @@ pub struct Sent {
 #[derive(Debug, thiserror::Error)]
 pub enum SendError {
     /// A limit is reached; nothing was charged.
-    #[error("the limit {limit} is reached")]
-    RateLimited {
-        /// The limit that waits longest.
-        limit: &'static str,
-        /// How long it waits, in seconds.
-        retry_after_secs: u32,
-    },
+    #[error("the limit {} is reached", .0.name)]
+    Limited(Limited),
+    /// The address is on hold; nothing was charged.
+    #[error("the address is on hold")]
+    OnHold,
     /// It could not be carried out.
     #[error(transparent)]
     Service(#[from] ServiceError),
@@ -61,25 +63,31 @@ impl Otp {
     /// # Errors
     ///
     /// [`SendError`]: then there is neither session nor mail, or nobody can know.
-    pub async fn send(&self, caller: &Caller, request: SendRequest) -> Result<Sent, SendError> {
+    pub async fn send(
+        &self,
+        caller: &Caller,
+        request: SendRequest,
+    ) -> Result<Metered<Sent>, SendError> {
         let outcome = TestOutcome::asked_for(caller, &request.email);
         if outcome == Some(TestOutcome::RateLimited) {
-            return Err(test_mode::rate_limited());
+            return Err(SendError::Limited(test_mode::limited()));
         }
         let opening = self.opening(caller, &request, outcome)?;
         let session_id = *opening.session.id();
         let expires_at = opening.session.expires_at();
-        self.ports
-            .sessions
-            .open(opening)
-            .await
-            .map_err(ServiceError::from)?;
+        let opened = self.ports.sessions.open(opening).await;
+        let counted = match opened.map_err(ServiceError::from)? {
+            Admitted::Open(counted) => counted,
+            Admitted::Limited(limited) => return Err(SendError::Limited(limited)),
+            Admitted::OnHold => return Err(SendError::OnHold),
+        };
         self.mail_queued.notify_one();
-        Ok(Sent {
+        let answer = Sent {
             session_id,
             email: request.email,
             expires_at,
-        })
+        };
+        Ok(Metered { answer, counted })
     }
 
     fn opening(
@@ -92,6 +100,7 @@ impl Otp {
         let id = SessionId::new(now, self.ports.entropy.bytes()?);
         let session = self.session(caller, request, outcome, id, now)?;
         let vault = &self.ports.vault;
+        let policy = self.policies.of(&caller.owner.project);
         let secret = match session.pending() {
             Some(_) => Some(vault.new_secret()?),
             None => None,
@@ -103,6 +112,7 @@ impl Otp {
             template: request.template.clone(),
             language: self.language(caller, &request.languages),
             variables: self.seal_variables(&id, &request.variables)?,
+            is_exempt: policy.limits.exempts(&request.email),
         };
         let delivery = Delivery {
             message: MessageId(self.ports.entropy.bytes()?),
@@ -119,6 +129,11 @@ impl Otp {
             context,
             secret,
             delivery,
+            quotas: caller.live(|project| {
+                let (limits, vault) = (&policy.limits, &**vault);
+                limits.of_mail(project, request.client_ip.as_ref(), policy.profile, vault)
+            }),
+            at: now,
         })
     }
 
@@ -173,8 +188,9 @@ impl Otp {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Exempt;
     use crate::mocks::{Bench, caller, unavailable, was_announced};
-    use otpost_domain::{Mode, Status};
+    use otpost_domain::{Mode, Standing, Status};
     use otpost_testkit::sample;
     use std::sync::{Arc, Mutex};
 
@@ -186,6 +202,7 @@ mod tests {
             code_length: CodeLength::DEFAULT,
             languages: vec![],
             variables: BTreeMap::new(),
+            client_ip: None,
         }
     }
 
@@ -200,9 +217,14 @@ mod tests {
             .once()
             .return_once(move |opening| {
                 *seen.lock().unwrap() = Some(opening);
-                Ok(())
+                Ok(Admitted::Open(vec![]))
             });
-        let sent = bench.otp().send(&caller(mode), request).await.unwrap();
+        let sent = bench
+            .otp()
+            .send(&caller(mode), request)
+            .await
+            .unwrap()
+            .answer;
         let opening = committed.lock().unwrap().take().unwrap();
         (opening, sent)
     }
@@ -228,14 +250,15 @@ mod tests {
                 let notified = told_too_early.notified();
                 let mut notified = std::pin::pin!(notified);
                 assert!(!notified.as_mut().enable(), "told before the commit");
-                Ok(())
+                Ok(Admitted::Open(vec![]))
             });
 
         let sent = bench
             .otp()
             .send(&caller(Mode::Live), request("Person@example.com"))
             .await
-            .unwrap();
+            .unwrap()
+            .answer;
 
         assert_eq!(sent.email.as_str(), "Person@example.com");
         assert_eq!(sent.expires_at, sample::NOON.plus_secs(300));
@@ -302,7 +325,10 @@ mod tests {
     async fn under_a_test_key_a_tag_gives_an_outcome() {
         let now = sample::NOON;
         let (expired, sent) = send(Mode::Test, request("a+expired@example.com")).await;
-        assert_eq!(expired.session.status(now), Status::Expired);
+        assert_eq!(
+            expired.session.status(Standing::default(), now),
+            Status::Expired
+        );
         assert!(sent.expires_at <= now);
 
         let (exhausted, _) = send(Mode::Test, request("a+exhausted@example.com")).await;
@@ -312,7 +338,10 @@ mod tests {
 
         let (undeliverable, _) = send(Mode::Test, request("a+undeliverable@example.com")).await;
         assert_eq!(undeliverable.delivery.state, DeliveryState::Failed);
-        assert_eq!(undeliverable.session.status(now), Status::Pending);
+        assert_eq!(
+            undeliverable.session.status(Standing::default(), now),
+            Status::Pending
+        );
     }
 
     #[tokio::test]
@@ -323,7 +352,7 @@ mod tests {
             .otp()
             .send(&caller(Mode::Test), request("a+ratelimited@example.com"))
             .await;
-        assert!(matches!(refused, Err(SendError::RateLimited { .. })));
+        assert!(matches!(refused, Err(SendError::Limited(_))));
     }
 
     #[tokio::test]
@@ -331,7 +360,7 @@ mod tests {
         for tag in ["expired", "exhausted", "ratelimited", "undeliverable"] {
             let (opening, _) = send(Mode::Live, request(&format!("a+{tag}@example.com"))).await;
             assert_eq!(
-                opening.session.status(sample::NOON),
+                opening.session.status(Standing::default(), sample::NOON),
                 Status::Pending,
                 "{tag}"
             );
@@ -345,5 +374,78 @@ mod tests {
         let (test, _) = send(Mode::Test, request("a@example.com")).await;
         assert_eq!(live.session.terms().record().cooldown_secs, 30);
         assert_eq!(test.session.terms().record().cooldown_secs, 0);
+    }
+
+    #[tokio::test]
+    async fn what_is_refused_is_not_announced() {
+        for (admitted, name) in [
+            (Admitted::Limited(test_mode::limited()), "limited"),
+            (Admitted::OnHold, "on hold"),
+        ] {
+            let mut bench = Bench::new();
+            let mail_queued = bench.mail_queued.clone();
+            bench
+                .sessions
+                .expect_open()
+                .return_once(move |_| Ok(admitted));
+
+            let refused = bench
+                .otp()
+                .send(&caller(Mode::Live), request("person@example.com"))
+                .await;
+
+            match refused {
+                Err(SendError::Limited(limited)) => {
+                    assert_eq!(limited.name, "recipient_per_10_minutes");
+                }
+                Err(SendError::OnHold) => assert_eq!(name, "on hold"),
+                other => panic!("{name}: {other:?}"),
+            }
+            assert!(!was_announced(&mail_queued).await, "{name}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_live_key_is_counted_and_a_test_key_is_not() {
+        let client_ip = Some(Network::of([192, 0, 2, 1].into()));
+        let from_somewhere = SendRequest {
+            client_ip,
+            ..request("person@example.com")
+        };
+        let (test, _) = send(Mode::Test, from_somewhere.clone()).await;
+        assert!(test.quotas.is_none());
+
+        let (live, _) = send(Mode::Live, from_somewhere).await;
+        let names = live.quotas.unwrap().caller;
+        let names: Vec<_> = names.iter().map(|charge| charge.name).collect();
+        assert_eq!(
+            names,
+            [
+                "project_sends_per_minute",
+                "installation_mails_per_minute",
+                "client_ip_per_10_minutes",
+                "client_ip_per_day"
+            ]
+        );
+    }
+
+    #[tokio::test]
+    async fn an_address_can_be_exempt() {
+        for (exempt, is_exempt) in [("example.com", true), ("example.net", false)] {
+            let mut bench = Bench::new();
+            let limits = &mut bench.policies.general.limits;
+            limits.exempt_recipients.extend(Exempt::parse(exempt));
+            bench
+                .sessions
+                .expect_open()
+                .once()
+                .withf(move |opening| opening.context.is_exempt == is_exempt)
+                .return_once(|_| Ok(Admitted::Open(vec![])));
+            let sent = bench
+                .otp()
+                .send(&caller(Mode::Live), request("qa@example.com"))
+                .await;
+            assert!(sent.is_ok(), "{exempt}");
+        }
     }
 }

@@ -1,9 +1,12 @@
 //! Looking at a session, which changes nothing.
 
-use otpost_domain::{Address, SessionId, Status, Timestamp};
-use otpost_ports::DeliveryState;
+use std::sync::PoisonError;
 
-use crate::{Caller, Otp, ServiceError};
+use otpost_domain::{Address, Admission, SessionId, Standing, Status, Timestamp};
+use otpost_ports::{Counted, DeliveryState, RecipientDigest};
+
+use crate::verify::unmetered;
+use crate::{Caller, Limited, Metered, Otp, ServiceError};
 
 /// A session as its owner sees it.
 #[derive(Clone, Debug)]
@@ -16,7 +19,7 @@ pub struct SessionView {
     pub status: Status,
     /// Guesses judged so far.
     pub attempts: u8,
-    /// Guesses in all.
+    /// Guesses in all, by the bound in force; never less than those judged.
     pub attempts_max: u8,
     /// When the code in force is too late.
     pub expires_at: Timestamp,
@@ -24,8 +27,19 @@ pub struct SessionView {
     pub delivery: DeliveryState,
 }
 
+/// What a look at a session shows.
+#[derive(Clone, Debug)]
+pub enum StatusAnswer {
+    /// The session as it stands now.
+    Found(Box<SessionView>),
+    /// A limit is reached.
+    Limited(Limited),
+    /// No session of this caller has this identifier.
+    NotFound,
+}
+
 impl Otp {
-    /// The session as it stands now; `None` when no session of this caller has this identifier.
+    /// The session as it stands now.
     ///
     /// # Errors
     ///
@@ -34,23 +48,70 @@ impl Otp {
         &self,
         caller: &Caller,
         session_id: &SessionId,
-    ) -> Result<Option<SessionView>, ServiceError> {
+    ) -> Result<Metered<StatusAnswer>, ServiceError> {
+        let now = self.ports.clock.now();
+        let counted = match self.count_read(caller, now) {
+            Ok(counted) => counted,
+            Err(limited) => return Ok(unmetered(StatusAnswer::Limited(limited))),
+        };
         let Some(stored) = self.find(caller, session_id).await? else {
-            return Ok(None);
+            let answer = StatusAnswer::NotFound;
+            return Ok(Metered { answer, counted });
         };
         let session = &stored.session;
-        Ok(Some(SessionView {
+        let standing = self
+            .standing(caller, &stored.context.recipient, now)
+            .await?;
+        let address = &stored.context.address;
+        let answer = StatusAnswer::Found(Box::new(SessionView {
             session_id: *session_id,
-            email: self
-                .ports
-                .vault
-                .open_address(session_id, &stored.context.address)?,
-            status: session.status(self.ports.clock.now()),
+            email: self.ports.vault.open_address(session_id, address)?,
+            status: session.status(standing, now),
             attempts: session.attempts(),
-            attempts_max: session.terms().attempts_max(),
+            attempts_max: session.attempts_max(standing).max(session.attempts()),
             expires_at: session.expires_at(),
             delivery: stored.delivery.state,
-        }))
+        }));
+        Ok(Metered { answer, counted })
+    }
+
+    /// Counts one read of a project, for this process alone: it must cost less than the read.
+    fn count_read(&self, caller: &Caller, now: Timestamp) -> Result<Vec<Counted>, Limited> {
+        let (name, project) = ("project_reads_per_minute", &caller.owner.project);
+        let limit = self.policies.of(project).limits.project_reads_per_minute;
+        if caller.is_test() || limit.is_off() {
+            return Ok(Vec::new());
+        }
+        let mut reads = self.reads.lock().unwrap_or_else(PoisonError::into_inner);
+        let bucket = reads.entry(project.clone()).or_default();
+        match limit.admit(*bucket, now) {
+            Admission::Admitted(next) => {
+                *bucket = next;
+                let allowance = limit.allowance(next, now);
+                Ok(vec![Counted {
+                    name,
+                    limit,
+                    allowance,
+                }])
+            }
+            Admission::Wait(wait) => Err(Limited { name, limit, wait }),
+        }
+    }
+
+    async fn standing(
+        &self,
+        caller: &Caller,
+        recipient: &RecipientDigest,
+        now: Timestamp,
+    ) -> Result<Standing, ServiceError> {
+        let policy = self.policies.of(&caller.owner.project);
+        let quotas = caller.live(|project| policy.limits.of_verification(project, policy.profile));
+        let Some(quotas) = quotas else {
+            return Ok(Standing::default());
+        };
+        let subjects = quotas.subjects(&caller.owner, Some(recipient));
+        let ledger = self.ports.sessions.ledger(&subjects).await?;
+        Ok(quotas.standing(&caller.owner, recipient, &ledger, now))
     }
 }
 
@@ -58,7 +119,8 @@ impl Otp {
 mod tests {
     use super::*;
     use crate::mocks::{Bench, caller, stored};
-    use otpost_domain::Mode;
+    use otpost_domain::{Limit, Mode};
+    use otpost_ports::{Counters, Ledger, Subject};
     use otpost_testkit::sample;
 
     async fn status(after_secs: u32, state: DeliveryState) -> Option<SessionView> {
@@ -72,7 +134,21 @@ mod tests {
             .expect_find()
             .once()
             .return_once(move |_, _| Ok(Some(stored)));
-        bench.otp().status(&caller(Mode::Live), &id).await.unwrap()
+        bench
+            .sessions
+            .expect_ledger()
+            .returning(|_| Ok(Ledger::default()));
+        match bench
+            .otp()
+            .status(&caller(Mode::Live), &id)
+            .await
+            .unwrap()
+            .answer
+        {
+            StatusAnswer::Found(view) => Some(*view),
+            StatusAnswer::NotFound => None,
+            StatusAnswer::Limited(limited) => panic!("{limited:?}"),
+        }
     }
 
     #[tokio::test]
@@ -105,5 +181,60 @@ mod tests {
         let over = 1800 + 86_400;
         assert!(status(over - 1, DeliveryState::Sent).await.is_some());
         assert!(status(over, DeliveryState::Sent).await.is_none());
+    }
+
+    #[tokio::test]
+    async fn reads_of_a_project_are_limited_without_a_read() {
+        let mut bench = Bench::new();
+        bench.policies.general.limits.project_reads_per_minute = Limit::new(2, 60);
+        bench
+            .sessions
+            .expect_find()
+            .times(2)
+            .returning(|_, _| Ok(None));
+        let id = *stored(&bench.vault).session.id();
+        let otp = bench.otp();
+        for remaining in [1, 0] {
+            let read = otp.status(&caller(Mode::Live), &id).await.unwrap();
+            assert!(matches!(read.answer, StatusAnswer::NotFound));
+            assert_eq!(read.counted[0].allowance.remaining, remaining);
+        }
+
+        let third = otp.status(&caller(Mode::Live), &id).await.unwrap();
+
+        assert!(matches!(
+            third.answer,
+            StatusAnswer::Limited(Limited {
+                name: "project_reads_per_minute",
+                ..
+            })
+        ));
+    }
+
+    #[tokio::test]
+    async fn the_ladder_shows_in_the_bound() {
+        let mut bench = Bench::new();
+        let stored = stored(&bench.vault);
+        let id = *stored.session.id();
+        let subject = Subject::recipient(&stored.context.recipient);
+        bench
+            .sessions
+            .expect_find()
+            .return_once(move |_, _| Ok(Some(stored)));
+        bench.sessions.expect_ledger().returning(move |_| {
+            let failures = 10;
+            let counters = Counters {
+                failures,
+                ..Counters::default()
+            };
+            Ok(Ledger::new([(subject.clone(), counters)]))
+        });
+
+        let seen = bench.otp().status(&caller(Mode::Live), &id).await.unwrap();
+
+        let StatusAnswer::Found(view) = seen.answer else {
+            panic!("{seen:?}")
+        };
+        assert_eq!((view.attempts, view.attempts_max), (0, 3));
     }
 }

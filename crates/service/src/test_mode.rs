@@ -1,10 +1,12 @@
 //! What an address asks for under a test key: an outcome without waiting for it.
 
+use std::time::Duration;
+
 use otpost_domain::{
-    Address, Binding, Candidate, Session, SessionId, State, Submission, Terms, Timestamp,
+    Address, Binding, Candidate, Session, SessionId, Standing, State, Submission, Terms, Timestamp,
 };
 
-use crate::{Caller, SendError};
+use crate::{Caller, Limited, Limits};
 
 /// An outcome named by the tag of an address, such as `user+expired@example.com`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -57,7 +59,10 @@ fn exhausted(mut session: Session, now: Timestamp) -> Session {
     };
     while let State::Pending(_) = session.state() {
         let expected = |_| Err(core::fmt::Error);
-        match session.clone().submit(&wrong, now, expected) {
+        match session
+            .clone()
+            .submit(&wrong, Standing::default(), now, expected)
+        {
             Ok(transition) => session = transition.session,
             // A broken binding is judged without the code: it is never asked for.
             Err(core::fmt::Error) => break,
@@ -66,10 +71,11 @@ fn exhausted(mut session: Session, now: Timestamp) -> Session {
     session
 }
 
-/// The answer of a limit that is reached.
-pub(crate) fn rate_limited() -> SendError {
-    SendError::RateLimited {
-        limit: "recipient_per_10_minutes",
-        retry_after_secs: 60,
+/// A limit that is reached.
+pub(crate) fn limited() -> Limited {
+    Limited {
+        name: "recipient_per_10_minutes",
+        limit: Limits::default().recipient.per_10_minutes,
+        wait: Duration::from_mins(1),
     }
 }

@@ -1,9 +1,9 @@
 //! Judging what came back.
 
 use otpost_domain::{Address, Candidate, SessionId, TemplateName, Verdict};
-use otpost_ports::{Action, Applied, Command, Outcome, Submitted};
+use otpost_ports::{Action, Applied, Command, Outcome, Quotas, Submitted};
 
-use crate::{Caller, Otp, ServiceError};
+use crate::{Caller, Limited, Metered, Otp, ServiceError};
 
 /// What a caller submits.
 #[derive(Clone, Debug)]
@@ -26,6 +26,8 @@ pub enum VerifyAnswer {
         /// The address that the mail went to.
         email: Address,
     },
+    /// A limit is reached; nothing was judged.
+    Limited(Limited),
     /// No session of this caller has this identifier.
     NotFound,
     /// The code is not accepted; any verdict but [`Verdict::Verified`].
@@ -42,7 +44,7 @@ impl Otp {
         &self,
         caller: &Caller,
         request: VerifyRequest,
-    ) -> Result<VerifyAnswer, ServiceError> {
+    ) -> Result<Metered<VerifyAnswer>, ServiceError> {
         let VerifyRequest {
             session_id,
             candidate,
@@ -54,19 +56,24 @@ impl Otp {
             email,
             template,
         });
-        let Some(Applied { stored, outcome }) = self.apply(caller, &session_id, action).await?
-        else {
-            return Ok(VerifyAnswer::NotFound);
+        let policy = self.policies.of(&caller.owner.project);
+        let quotas = caller.live(|project| policy.limits.of_verification(project, policy.profile));
+        let judged = match self.apply(caller, &session_id, action, quotas).await? {
+            Applied::Limited(limited) => return Ok(unmetered(VerifyAnswer::Limited(limited))),
+            Applied::NotFound => return Ok(unmetered(VerifyAnswer::NotFound)),
+            Applied::Judged(judged) => *judged,
         };
-        match outcome {
+        let answer = match judged.outcome {
             Outcome::Submitted(Verdict::Verified) => {
-                let vault = &self.ports.vault;
-                let email = vault.open_address(&session_id, &stored.context.address)?;
-                Ok(VerifyAnswer::Verified { email })
+                let sealed = &judged.stored.context.address;
+                let email = self.ports.vault.open_address(&session_id, sealed)?;
+                VerifyAnswer::Verified { email }
             }
-            Outcome::Submitted(verdict) => Ok(VerifyAnswer::Refused(verdict)),
-            Outcome::Resent(_) => Err(foreign_outcome()),
-        }
+            Outcome::Submitted(verdict) => VerifyAnswer::Refused(verdict),
+            Outcome::Resent(_) => return Err(foreign_outcome()),
+        };
+        let counted = judged.counted;
+        Ok(Metered { answer, counted })
     }
 
     /// Commits a command to a session of `caller` that is still retained.
@@ -75,15 +82,26 @@ impl Otp {
         caller: &Caller,
         id: &SessionId,
         action: Action,
-    ) -> Result<Option<Applied>, ServiceError> {
-        let at = self.ports.clock.now();
+        quotas: Option<Quotas>,
+    ) -> Result<Applied, ServiceError> {
         let command = Command {
             owner: caller.owner.clone(),
-            at,
+            at: self.ports.clock.now(),
             action,
+            quotas,
         };
-        let applied = self.ports.sessions.apply(id, command).await?;
-        Ok(applied.filter(|applied| self.is_retained(&applied.stored)))
+        Ok(match self.ports.sessions.apply(id, command).await? {
+            Applied::Judged(judged) if !self.is_retained(&judged.stored) => Applied::NotFound,
+            applied => applied,
+        })
+    }
+}
+
+/// An answer that nothing was charged for.
+pub(crate) fn unmetered<T>(answer: T) -> Metered<T> {
+    Metered {
+        answer,
+        counted: Vec::new(),
     }
 }
 
@@ -97,7 +115,7 @@ mod tests {
     use super::*;
     use crate::mocks::{Bench, caller, stored, unavailable};
     use otpost_domain::Mode;
-    use otpost_ports::StoredSession;
+    use otpost_ports::{Judged, StoredSession};
     use otpost_testkit::{FakeVault, sample};
 
     fn request(session_id: SessionId) -> VerifyRequest {
@@ -110,7 +128,7 @@ mod tests {
     }
 
     async fn verify(
-        answered: impl Fn(StoredSession) -> Option<Applied> + Send + 'static,
+        answered: impl Fn(StoredSession) -> Applied + Send + 'static,
         now_secs: u32,
     ) -> Result<VerifyAnswer, ServiceError> {
         let mut bench = Bench::new();
@@ -123,11 +141,18 @@ mod tests {
             .once()
             .withf(move |asked, command| *asked == id && command.owner == sample::owner())
             .return_once(move |_, _| Ok(answered(stored)));
-        bench.otp().verify(&caller(Mode::Live), request(id)).await
+        let verified = bench.otp().verify(&caller(Mode::Live), request(id)).await;
+        verified.map(|metered| metered.answer)
     }
 
-    fn with(outcome: Outcome) -> impl Fn(StoredSession) -> Option<Applied> {
-        move |stored| Some(Applied { stored, outcome })
+    fn with(outcome: Outcome) -> impl Fn(StoredSession) -> Applied {
+        move |stored| {
+            Applied::Judged(Box::new(Judged {
+                stored,
+                outcome,
+                counted: vec![],
+            }))
+        }
     }
 
     #[tokio::test]
@@ -153,7 +178,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_session_is_unknown_when_there_is_none_or_its_retention_is_over() {
-        let none = verify(|_| None, 0).await;
+        let none = verify(|_| Applied::NotFound, 0).await;
         assert!(matches!(none, Ok(VerifyAnswer::NotFound)), "{none:?}");
 
         let day_after_hard_end = 1800 + 86_400;

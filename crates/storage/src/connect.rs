@@ -90,7 +90,7 @@ async fn check_version(connection: &DatabaseConnection) -> Result<(), ConnectErr
 pub(crate) mod tests {
     use std::sync::Arc;
 
-    use otpost_ports::{SessionStore, StoreError};
+    use otpost_ports::{Admitted, SessionStore, StoreError};
     use otpost_testkit::{FakeVault, sample};
     use sea_orm::TransactionTrait;
     use tempfile::TempDir;
@@ -196,7 +196,8 @@ pub(crate) mod tests {
         let mut kept = 0;
         let refused = loop {
             match storage.open(sample::opening(&vault, kept)).await {
-                Ok(()) => kept += 1,
+                Ok(Admitted::Open(_)) => kept += 1,
+                Ok(refused) => panic!("{refused:?}"),
                 Err(error) => break error,
             }
         };
@@ -213,7 +214,8 @@ pub(crate) mod tests {
 
         let room = "PRAGMA max_page_count = 1000000";
         storage.writer.execute_unprepared(room).await.unwrap();
-        storage.open(sample::opening(&vault, 200)).await.unwrap();
+        let opened = storage.open(sample::opening(&vault, 200)).await;
+        assert!(matches!(opened, Ok(Admitted::Open(_))), "{opened:?}");
         for table in ["sessions", "deliveries"] {
             let query = format!("SELECT COUNT(*) FROM {table}");
             let query = Statement::from_string(DbBackend::Sqlite, query);

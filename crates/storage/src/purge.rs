@@ -1,4 +1,4 @@
-//! Purging by rule: secrets at the hard end, rows when their retention is over.
+//! Purging by rule: secrets at the hard end, sessions and counters when their time is over.
 
 use otpost_domain::Timestamp;
 use otpost_ports::{Purged, RETENTION_SECS, StoreError};
@@ -7,10 +7,10 @@ use sea_orm::{
     ColumnTrait, Condition, ConnectionTrait, EntityTrait, QueryFilter, QuerySelect, Select,
 };
 
-use crate::Storage;
 use crate::convert::session::{CLOSED, HARD_END_REACHED, PENDING, SESSIONS};
 use crate::entity::{delivery, session};
 use crate::error::{reading, unavailable};
+use crate::{Storage, counters};
 
 /// The most sessions in one commit: others wait for the write lock meanwhile.
 const BATCH_MAX: u32 = 1_000;
@@ -23,7 +23,8 @@ pub(crate) async fn purge(
 ) -> Result<Purged, StoreError> {
     let limit = limit.min(BATCH_MAX);
     let is_idle = ids(&storage.reader, ended(now), 1).await?.is_empty()
-        && ids(&storage.reader, forgotten(now), 1).await?.is_empty();
+        && ids(&storage.reader, forgotten(now), 1).await?.is_empty()
+        && !counters::are_forgotten(&storage.reader, now).await?;
     if is_idle {
         return Ok(Purged::default());
     }
@@ -34,6 +35,7 @@ pub(crate) async fn purge(
         ids(&transaction, forgotten(now), limit).await?,
     )
     .await?;
+    counters::forget(&transaction, now, limit).await?;
     transaction.commit().await.map_err(unavailable)?;
     Ok(Purged { closed, deleted })
 }

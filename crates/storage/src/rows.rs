@@ -1,6 +1,6 @@
 //! Reading a session with its mail.
 
-use otpost_domain::SessionId;
+use otpost_domain::{SessionId, Timestamp};
 use otpost_ports::{Owner, StoreError, StoredSession};
 use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter};
 
@@ -17,6 +17,12 @@ pub(crate) struct Rows {
 }
 
 impl Rows {
+    /// Whether a courier holds the mail at `at`.
+    pub(crate) fn is_leased(&self, at: Timestamp) -> bool {
+        let until = self.delivery.lease_until.map(Timestamp::from_millis);
+        until.is_some_and(|until| at < until)
+    }
+
     /// What they say.
     pub(crate) fn read(self) -> Result<StoredSession, StoreError> {
         let delivery = convert::delivery::read(&self.delivery)?;

@@ -28,6 +28,10 @@ mod session_store {
     otpost_testkit::session_store_contract!(super::file());
 }
 
+mod quotas {
+    otpost_testkit::quotas_contract!(super::file());
+}
+
 mod outbox {
     otpost_testkit::outbox_contract!(super::file());
 }

@@ -1,15 +1,19 @@
 //! Sessions, commands, letters and keys as tests need them, all of one project and one address.
 
+mod quotas;
+
+pub use quotas::{NETWORK, limit, mail_quotas, verify_quotas};
+
 use std::collections::BTreeMap;
 
 use otpost_domain::{
     Address, ApiKey, Binding, Candidate, Code, FoldedAddress, KeyDigest, Language, Mode,
-    Permissions, ProjectName, ResendPolicy, Session, SessionId, Submission, TemplateName, Terms,
-    TermsRecord, Timestamp,
+    Permissions, ProjectName, ResendPolicy, Session, SessionId, Standing, Submission, TemplateName,
+    Terms, TermsRecord, Timestamp,
 };
 use otpost_ports::{
     Action, Command, Context, Delivery, DeliveryState, KeyRecord, Letter, MessageId, Opening,
-    Owner, ProjectRecord, SealedField, Submitted, Vault,
+    Owner, ProjectRecord, RecipientDigest, SealedField, Submitted, Vault,
 };
 
 /// When the samples are opened: 2026-01-09T12:00:00Z.
@@ -34,6 +38,12 @@ pub fn project(name: &str) -> ProjectName {
 #[must_use]
 pub fn address() -> Address {
     Address::parse("person@example.com").unwrap()
+}
+
+/// The digest of [`address`].
+#[must_use]
+pub fn recipient(vault: &dyn Vault) -> RecipientDigest {
+    vault.digest(&FoldedAddress::of(&address()))
 }
 
 /// The documented defaults: 300 seconds, 6 digits, 5 attempts, 4 resends, 30 seconds between.
@@ -73,10 +83,11 @@ pub fn opening_at(vault: &dyn Vault, number: u8, terms: TermsRecord, at: Timesta
         context: Context {
             owner: owner(),
             address: seal(SealedField::Address, address.as_str().as_bytes()),
-            recipient: vault.digest(&FoldedAddress::of(&address)),
+            recipient: recipient(vault),
             template: TemplateName::parse("login").unwrap(),
             language: Language::new("de"),
             variables: Some(seal(SealedField::Variables, br#"{"device":"Firefox"}"#)),
+            is_exempt: false,
         },
         secret: Some(vault.new_secret().unwrap()),
         delivery: Delivery {
@@ -86,6 +97,8 @@ pub fn opening_at(vault: &dyn Vault, number: u8, terms: TermsRecord, at: Timesta
             due_at: at,
             tries: 0,
         },
+        quotas: None,
+        at,
     }
 }
 
@@ -102,7 +115,11 @@ pub fn closed_opening(vault: &dyn Vault, number: u8) -> Opening {
         binding: Binding::Broken,
     };
     let unasked = |_| Err::<Code, _>("a broken binding needs no code");
-    let closed = opening.session.submit(&wrong, NOON, unasked).unwrap();
+    let standing = Standing::default();
+    let closed = opening
+        .session
+        .submit(&wrong, standing, NOON, unasked)
+        .unwrap();
     Opening {
         session: closed.session,
         secret: None,
@@ -110,7 +127,7 @@ pub fn closed_opening(vault: &dyn Vault, number: u8) -> Opening {
             state: DeliveryState::Sent,
             ..opening.delivery
         },
-        context: opening.context,
+        ..opening
     }
 }
 
@@ -153,6 +170,7 @@ pub fn submit_typed(typed: &str, at: Timestamp) -> Command {
         owner: owner(),
         at,
         action: Action::Submit(submitted),
+        quotas: None,
     }
 }
 
@@ -163,6 +181,7 @@ pub fn resend(number: u8, at: Timestamp) -> Command {
         owner: owner(),
         at,
         action: Action::Resend(MessageId([number; 16])),
+        quotas: None,
     }
 }
 

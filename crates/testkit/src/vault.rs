@@ -4,9 +4,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use otpost_domain::{
-    Address, ApiKey, Code, CodeLength, FoldedAddress, KeyDigest, SessionId, derivation,
+    Address, ApiKey, Code, CodeLength, FoldedAddress, KeyDigest, Network, SessionId, derivation,
 };
-use otpost_ports::{CodeSecret, Entropy, RecipientDigest, Sealed, SealedField, Vault, VaultError};
+use otpost_ports::{
+    CodeSecret, Entropy, NetworkDigest, RecipientDigest, Sealed, SealedField, Vault, VaultError,
+};
 
 use crate::{SeededEntropy, mix};
 
@@ -103,6 +105,10 @@ impl Vault for FakeVault {
 
     fn digest(&self, address: &FoldedAddress) -> RecipientDigest {
         RecipientDigest(mix::digest_32(&[b"recipient", address.as_bytes()]))
+    }
+
+    fn digest_network(&self, network: &Network) -> NetworkDigest {
+        NetworkDigest(mix::digest_32(&[b"network", network.as_bytes()]))
     }
 
     fn seal(

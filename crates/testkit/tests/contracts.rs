@@ -27,6 +27,10 @@ mod session_store {
     otpost_testkit::session_store_contract!(super::storage());
 }
 
+mod quotas {
+    otpost_testkit::quotas_contract!(super::storage());
+}
+
 mod outbox {
     otpost_testkit::outbox_contract!(super::storage());
 }

@@ -18,7 +18,7 @@ use self::data::Data;
 use crate::cli::DevArgs;
 use crate::compose::{self, Base, Couriers, Plan};
 use crate::listen::{listen, listen_nearby};
-use crate::settings::{self, Listen, Problems, Secrets, Settings, Sources};
+use crate::settings::{self, Defaults, Listen, Problems, Secrets, Settings, Sources};
 use crate::{Failure, logging, say, shutdown};
 
 /// The sender where none is configured.
@@ -31,10 +31,11 @@ pub(super) fn existing(folder: &Path) -> Result<(SecretString, Secrets), Failure
 }
 
 pub(super) async fn run(config: Option<PathBuf>, args: DevArgs) -> Result<(), Failure> {
-    let settings = Settings::load(&Sources {
+    let sources = Sources {
         file: settings::file(config, false),
         environment: settings::environment(),
-    })?;
+    };
+    let settings = Settings::load_over(&sources, &Defaults::of_development())?;
     logging::start(&settings.log)?;
     let (data, _lock) = Data::open(&args.data)?;
     let renderer = compose::renderer_from_settings(&settings, Some(&Mailbox::parse(SENDER)?))
@@ -55,7 +56,7 @@ pub(super) async fn run(config: Option<PathBuf>, args: DevArgs) -> Result<(), Fa
         url: format!("http://{}", place.reachable()),
         keys: &keys,
         data: &data,
-        cooldown_secs: settings.policy.session_cooldown,
+        settings: &settings,
     };
     env_file::write(&data.env_file(), &banner.url, &keys)?;
     say(&banner.to_string())?;
@@ -75,13 +76,8 @@ fn plan(
         languages: renderer.languages(),
     };
     let inbox = Arc::new(CaptureInbox::open(&data.inbox_folder(), renderer)?);
-    let mut policies = compose::policies_from_settings(settings);
-    policies.general.reserved_domains = true;
-    for policy in policies.projects.values_mut() {
-        policy.reserved_domains = true;
-    }
     Ok(Plan {
-        policies,
+        policies: compose::policies_from_settings(settings),
         catalogue,
         test_keys: true,
         couriers: Couriers {
@@ -89,6 +85,8 @@ fn plan(
             test: Arc::<CaptureInbox>::clone(&inbox),
         },
         cors_origins: settings.server.cors_origins.clone(),
+        peer_limit: settings.peer_limit,
+        trusted_proxies: settings.server.trusted_proxies.clone(),
         workers: compose::workers_from_settings(settings),
         dev: Some(Dev {
             inbox: InboxReader::new(inbox),

@@ -37,6 +37,8 @@ pub(super) async fn run(settings: Settings) -> Result<(), Failure> {
         },
         workers: compose::workers_from_settings(&settings),
         cors_origins: settings.server.cors_origins,
+        peer_limit: settings.peer_limit,
+        trusted_proxies: settings.server.trusted_proxies,
         dev: None,
     };
     let listeners = listen(&settings.server.listen).await?;

@@ -26,7 +26,7 @@ environment.
 
 `otpost dev` needs no configuration. It reads `--config` or `./otpost.toml` and the environment for
 `mail.from`, `mail.product`, `mail.locale`, `mail.footer`, `policy`, `limits`, `projects`, `log`,
-`server.cors_origins` and `server.workers`; database, secrets and messages are in its own folder.
+`server.cors_origins`, `server.trusted_proxies` and `server.workers`; database, secrets and messages are in its own folder.
 ";
 
 /// `docs/configuration.md`.
@@ -62,8 +62,8 @@ fn heading(page: &mut String, section: &str) {
     let _ = match section {
         "limits" => writeln!(
             page,
-            "0 switches a limit off. Limits are read and checked; this version does not enforce \
-             them yet.\n"
+            "0 switches a limit off. What each counts, and what that bounds, stands in \
+             [limits.md](limits.md). `otpost dev` has\nno limit that is not set.\n"
         ),
         "projects" => writeln!(
             page,

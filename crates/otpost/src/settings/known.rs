@@ -101,6 +101,13 @@ pub(crate) const SETTINGS: &[Setting] = &[
          key is a secret of servers: leave it empty unless you know why.",
     ),
     Setting::new(
+        "server.trusted_proxies",
+        Kind::List,
+        Some("[]"),
+        "Reverse proxies whose `X-Forwarded-For` is believed: addresses such as `10.0.0.7`, or \
+         networks such as `10.0.0.0/8`. Every other peer counts as itself.",
+    ),
+    Setting::new(
         "server.workers",
         Kind::Number(1, 256),
         None,
@@ -166,6 +173,16 @@ pub(crate) const SETTINGS: &[Setting] = &[
         "The key of the digests of addresses: base64 of 32 random bytes. Never change it. \
          `serve` needs it.",
     ),
+    Setting::new(
+        "policy.profile",
+        Kind::Choice(&["standard", "strict"]),
+        Some(r#""standard""#),
+        "`strict` puts an address on hold after 100 wrong codes without a right one, and refuses \
+         codes where a project has used up its wrong codes of the day. Under it `code_length_min` \
+         is at least 6, `expires_in_max` at most 300, `code_lifetime_max` at most 600 and `resend` \
+         always `renew`: a setting that contradicts is refused.",
+    )
+    .per_project(),
     Setting::new(
         "policy.expires_in_max",
         Kind::Number(30, 86_400),
@@ -245,43 +262,44 @@ pub(crate) const SETTINGS: &[Setting] = &[
     limit(
         "limits.project_reads_per_minute",
         "1200",
-        "Status requests of a project.",
+        "Status requests of a project. Each process counts for itself.",
     )
     .per_project(),
     limit(
         "limits.recipient_per_10_minutes",
         "5",
-        "Mails to one address in 10 minutes, for each project.",
+        "Mails to one address in 10 minutes, for each project; threefold over all projects.",
     )
     .per_project(),
     limit(
         "limits.recipient_per_hour",
         "10",
-        "Mails to one address in an hour, for each project.",
+        "Mails to one address in an hour, for each project; threefold over all projects.",
     )
     .per_project(),
     limit(
         "limits.recipient_per_day",
         "20",
-        "Mails to one address in a day, for each project.",
+        "Mails to one address in a day, for each project; threefold over all projects.",
     )
     .per_project(),
     limit(
         "limits.client_ip_per_10_minutes",
         "10",
-        "Sends for one `client_ip` in 10 minutes.",
+        "Sends of a project for one `client_ip` in 10 minutes; IPv6 by its first 64 bits.",
     )
     .per_project(),
     limit(
         "limits.client_ip_per_day",
         "50",
-        "Sends for one `client_ip` in a day.",
+        "Sends of a project for one `client_ip` in a day; IPv6 by its first 64 bits.",
     )
     .per_project(),
     limit(
         "limits.project_failures_per_day",
         "1000",
-        "Wrong codes of a project in a day.",
+        "Wrong codes of a project in a day; each right one gives a fifth of one back. Past it nobody \
+         is refused, but every session has one guess; the strict profile refuses.",
     )
     .per_project(),
     limit(
@@ -292,13 +310,14 @@ pub(crate) const SETTINGS: &[Setting] = &[
     limit(
         "limits.peer_requests_per_second",
         "100",
-        "Requests without a valid key from one peer.",
+        "Requests without a valid key from one peer. Each process counts for itself.",
     ),
     Setting::new(
         "limits.exempt_recipients",
         Kind::List,
         Some("[]"),
-        "Addresses and domains without recipient limits.",
+        "Addresses and domains without recipient limits, such as the mailbox of your own tests. An \
+         address stands for its mailbox, whatever the `+tag`.",
     )
     .per_project(),
     Setting::new(

@@ -5,7 +5,6 @@ use std::collections::BTreeMap;
 use otpost_domain::ProjectName;
 use otpost_service::Policy;
 
-use super::limits::Limits;
 use super::mail::{Mail, Sending};
 use super::problem::{Origin, Problem};
 use super::reader::Reader;
@@ -15,11 +14,8 @@ use super::reader::Reader;
 pub(crate) struct Project {
     /// How its mails look.
     pub(crate) sending: Sending,
-    /// What its callers may ask.
+    /// What its callers may ask, and how often.
     pub(crate) policy: Policy,
-    /// How often.
-    #[cfg_attr(not(test), expect(dead_code, reason = "checked, and not enforced yet"))]
-    pub(crate) limits: Limits,
 }
 
 /// Reads every project; what one does not set is as for all.
@@ -27,7 +23,6 @@ pub(crate) fn read(
     reader: &mut Reader,
     mail: &Mail,
     policy: &Policy,
-    limits: &Limits,
 ) -> BTreeMap<ProjectName, Project> {
     let mut projects = BTreeMap::new();
     for name in reader.projects() {
@@ -44,15 +39,7 @@ pub(crate) fn read(
         let sending = Sending::read(reader, &prefix, &mail.sending);
         let mut policy = super::policy::read(reader, &prefix, policy);
         policy.language = sending.locale.clone();
-        let limits = Limits::read(reader, &prefix, limits);
-        projects.insert(
-            project,
-            Project {
-                sending,
-                policy,
-                limits,
-            },
-        );
+        projects.insert(project, Project { sending, policy });
     }
     projects
 }

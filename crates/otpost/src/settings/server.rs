@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use otpost_http::ProxyRange;
+
 use super::reader::Reader;
 
 /// Where to listen. The port 0 takes any free one.
@@ -70,6 +72,8 @@ pub(crate) struct Server {
     pub(crate) test_keys: bool,
     /// Origins of browsers that may call the API.
     pub(crate) cors_origins: Vec<String>,
+    /// Proxies whose `X-Forwarded-For` is believed.
+    pub(crate) trusted_proxies: Vec<ProxyRange>,
     /// Threads that serve requests; `None`: one a processor.
     pub(crate) workers: Option<u32>,
 }
@@ -91,9 +95,27 @@ impl Server {
             listen: listen.unwrap_or_default(),
             test_keys: reader.flag("server.test_keys").unwrap_or_default(),
             cors_origins,
+            trusted_proxies: trusted_proxies(reader),
             workers: reader.number("server.workers"),
         }
     }
+}
+
+fn trusted_proxies(reader: &mut Reader) -> Vec<ProxyRange> {
+    const PATH: &str = "server.trusted_proxies";
+    let mut ranges = Vec::new();
+    for text in reader.list(PATH).unwrap_or_default() {
+        if let Ok(range) = text.parse() {
+            ranges.push(range);
+        } else {
+            let what = format!(
+                "holds {text:?}, which is neither an address such as 10.0.0.7 nor a network such \
+                 as 10.0.0.0/8"
+            );
+            reader.refuse(PATH, what);
+        }
+    }
+    ranges
 }
 
 /// An origin as browsers send it (RFC 6454, 7): no path, no wildcard.

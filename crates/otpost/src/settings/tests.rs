@@ -1,5 +1,6 @@
 //! Layers, their order, and what is refused.
 
+use otpost_domain::{Address, Profile, ResendPolicy};
 use otpost_mail::{Footer, Product, RelaySettings};
 use secrecy::ExposeSecret as _;
 
@@ -40,8 +41,8 @@ fn nothing_at_all_is_a_configuration() {
         settings.policy.expires_in_max,
         Policy::default().expires_in_max
     );
-    assert_eq!(settings.limits.by_name["recipient_per_10_minutes"], 5);
-    assert_eq!(settings.limits.by_name.len(), 11);
+    assert_eq!(settings.peer_limit, Limit::new(100, 1));
+    assert!(settings.server.trusted_proxies.is_empty());
     assert!(settings.projects.is_empty());
     assert_eq!(settings.mail.sending.product, Product::default());
 }
@@ -364,12 +365,129 @@ fn a_project_has_what_it_does_not_set_from_all() {
     assert!(shop.sending.from.is_some());
     assert_eq!((shop.policy.attempts_max, shop.policy.resends_max), (3, 1));
     assert_eq!(shop.policy.language.as_str(), "de");
-    assert_eq!(shop.policy.resend, otpost_domain::ResendPolicy::Renew);
-    assert_eq!(shop.limits.by_name["recipient_per_day"], 0);
-    assert_eq!(settings.limits.by_name["recipient_per_day"], 20);
+    assert_eq!(shop.policy.resend, ResendPolicy::Renew);
+    let per_day = |policy: &Policy| policy.limits.recipient.per_day;
+    assert_eq!(per_day(&shop.policy), Limit::new(0, 86_400));
+    assert_eq!(per_day(&settings.policy), Limit::new(20, 86_400));
     let blog = &settings.projects[&ProjectName::parse("blog").unwrap()];
     assert_eq!(blog.policy.language.as_str(), "en");
     assert!(refusal("[projects.Shop]\nproduct = \"x\"", &[]).contains("projects.Shop"));
+}
+
+#[test]
+fn limits_are_those_that_are_set_and_a_project_overrides_them() {
+    let toml = "[limits]\nrecipient_per_hour = 7\npeer_requests_per_second = 0\n\
+                exempt_recipients = [\"qa@Example.com\", \"Example.NET\"]\n\
+                [projects.shop.limits]\nclient_ip_per_day = 3\nexempt_recipients = []";
+    let environment = [("OTPOST_LIMITS__INSTALLATION_MAILS_PER_MINUTE", "9")];
+    let settings = load(toml, &environment).unwrap();
+    let (general, shop) = (
+        &settings.policy.limits,
+        &settings.projects[&ProjectName::parse("shop").unwrap()]
+            .policy
+            .limits,
+    );
+    assert_eq!(general.recipient.per_hour, Limit::new(7, 3_600));
+    assert_eq!(shop.recipient.per_hour, Limit::new(7, 3_600));
+    assert_eq!(general.client_ip_per_day, Limit::new(50, 86_400));
+    assert_eq!(shop.client_ip_per_day, Limit::new(3, 86_400));
+    let everywhere = Limit::new(9, 60);
+    assert_eq!(general.installation_mails_per_minute, everywhere);
+    assert_eq!(shop.installation_mails_per_minute, everywhere);
+    assert!(settings.peer_limit.is_off());
+    let (qa, other) = ("qa@example.com", "me@example.net");
+    for address in [qa, other] {
+        let address = Address::parse(address).unwrap();
+        assert!(general.exempts(&address) && !shop.exempts(&address));
+    }
+
+    for name in ["installation_mails_per_minute", "peer_requests_per_second"] {
+        let refused = refusal(&format!("projects.shop.limits.{name} = 1"), &[]);
+        assert!(refused.contains(name), "{refused}");
+    }
+}
+
+#[test]
+fn a_development_run_has_the_limits_that_are_set_and_no_other() {
+    let toml = "limits.recipient_per_hour = 10\n[projects.shop.limits]\nclient_ip_per_day = 3";
+    let (_folder, sources) = sources(toml, &[]);
+    let settings = Settings::load_over(&sources, &Defaults::of_development()).unwrap();
+    let on = |policy: &Policy| -> Vec<_> {
+        let quotas = quotas(&policy.limits).into_iter();
+        quotas.filter(|(_, quota)| *quota > 0).collect()
+    };
+    assert_eq!(on(&settings.policy), [("recipient_per_hour", 10)]);
+    let shop = &settings.projects[&ProjectName::parse("shop").unwrap()].policy;
+    let expected = [("recipient_per_hour", 10), ("client_ip_per_day", 3)];
+    assert_eq!(on(shop), expected);
+    assert_eq!(shop.limits.client_ip_per_day, Limit::new(3, 86_400));
+    assert!(settings.peer_limit.is_off());
+    assert!(settings.policy.reserved_domains && shop.reserved_domains);
+}
+
+#[test]
+fn the_strict_profile_narrows_what_is_not_set() {
+    let strict = |policy: &Policy| {
+        (
+            policy.profile,
+            policy.code_length_min.digits(),
+            policy.expires_in_max,
+            policy.code_lifetime_max,
+            policy.resend,
+        )
+    };
+    let expected = (Profile::Strict, 6, 300, Some(600), ResendPolicy::Renew);
+    let all = load("policy.profile = \"strict\"", &[]).unwrap();
+    assert_eq!(strict(&all.policy), expected);
+
+    let toml = "[policy]\nexpires_in_max = 3600\nresend = \"repeat\"\n\
+                [projects.bank.policy]\nprofile = \"strict\"";
+    let one = load(toml, &[]).unwrap();
+    let bank = &one.projects[&ProjectName::parse("bank").unwrap()];
+    assert_eq!(strict(&bank.policy), expected);
+    assert_eq!(one.policy.profile, Profile::Standard);
+    assert_eq!(one.policy.expires_in_max, 3600);
+
+    let toml = "[policy]\nprofile = \"strict\"\ncode_length_min = 8\nexpires_in_max = 60\n\
+                code_lifetime_max = 90\nresend = \"renew\"";
+    let stricter = load(toml, &[]).unwrap();
+    let expected = (Profile::Strict, 8, 60, Some(90), ResendPolicy::Renew);
+    assert_eq!(strict(&stricter.policy), expected);
+}
+
+#[test]
+fn a_setting_that_contradicts_the_strict_profile_is_refused_with_the_rule() {
+    for (setting, rule) in [
+        ("code_length_min = 4", "at least 6"),
+        ("expires_in_max = 3600", "at most 300"),
+        ("code_lifetime_max = 601", "at most 600"),
+        ("resend = \"repeat\"", "always \"renew\""),
+    ] {
+        for prefix in ["", "projects.bank."] {
+            let toml = format!("{prefix}policy.profile = \"strict\"\n{prefix}policy.{setting}");
+            let refused = refusal(&toml, &[]);
+            let (name, _) = setting.split_once(' ').unwrap();
+            for part in [&format!("{prefix}policy.{name} (in "), "\"strict\"", rule] {
+                assert!(refused.contains(part), "{part} is not in {refused}");
+            }
+            assert_eq!(refused.lines().count(), 2, "{refused}");
+        }
+    }
+}
+
+#[test]
+fn a_proxy_is_an_address_or_a_network() {
+    let toml = "server.trusted_proxies = [\"10.0.0.7\", \"10.1.0.0/16\", \"2001:db8::/32\"]";
+    let proxies = load(toml, &[]).unwrap().server.trusted_proxies;
+    assert_eq!(proxies.len(), 3);
+    for text in ["proxy.example", "10.0.0.0/33", "*", ""] {
+        let toml = format!("server.trusted_proxies = [\"10.0.0.7\", \"{text}\"]");
+        let refused = refusal(&toml, &[]);
+        assert!(
+            refused.contains("server.trusted_proxies (in ") && refused.contains("10.0.0.0/8"),
+            "{refused}"
+        );
+    }
 }
 
 #[test]

@@ -140,7 +140,7 @@ async fn the_terminal_shows_all_that_a_newcomer_needs() {
         format!("{url}/dev/inbox"),
         value_of(&env_file, "OTPOST_KEY"),
         value_of(&env_file, "OTPOST_TEST_KEY"),
-        "all limits.* are off".to_owned(),
+        "all limits.* are off here".to_owned(),
         ". ./data/dev.env".to_owned(),
     ] {
         assert!(banner.contains(&part), "{part} is not in {banner}");
@@ -164,18 +164,27 @@ async fn the_terminal_shows_all_that_a_newcomer_needs() {
 }
 
 #[tokio::test]
-async fn the_terminal_says_that_limits_are_off_also_when_some_are_set() {
+async fn the_terminal_says_which_limits_are_set_and_they_hold() {
     let place = Place::new();
-    place.write("otpost.toml", "limits.recipient_per_day = 1\n");
+    let toml = "limits.recipient_per_day = 2\n[projects.default.limits]\nrecipient_per_day = 1\n";
+    place.write("otpost.toml", toml);
     let otpost = Otpost::dev(place.path());
     let banner = otpost.wait_for_banner();
-    assert!(
-        banner.contains("all limits.* are off, also those that are set"),
-        "{banner}"
-    );
+    for part in [
+        "10 limits.* are off here; on, for they are set:",
+        "\n                recipient_per_day = 2\n",
+        "\n                projects.default: recipient_per_day = 1\n",
+    ] {
+        assert!(banner.contains(part), "{part} is not in {banner}");
+    }
     let api = Otpost::dev_api(place.path());
     api.send("ada@example.com").await;
-    api.send("ada@example.com").await;
+    let refused = api
+        .post("send", &serde_json::json!({ "email": "ada@example.com" }))
+        .await;
+    assert_eq!(refused.status, 429, "{refused:?}");
+    let inbox = api.client().await.get("/dev/inbox/messages?wait=20").await;
+    assert_eq!(inbox.json()["messages"].as_array().unwrap().len(), 1);
 }
 
 #[tokio::test]

@@ -8,6 +8,8 @@ mod dev;
 mod faults;
 mod figures;
 mod keys;
+mod ladder;
+mod limits;
 mod logs;
 mod mails;
 mod serve;

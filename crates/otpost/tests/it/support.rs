@@ -3,6 +3,7 @@
 mod api;
 mod http;
 mod process;
+mod storm;
 
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -10,6 +11,7 @@ use std::time::{Duration, Instant};
 pub(crate) use api::{Api, wrong};
 pub(crate) use http::{Answer, Client};
 pub(crate) use process::{Otpost, Program};
+pub(crate) use storm::{Asked, storm};
 
 /// How long anything may take that is waited for.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
@@ -84,13 +86,18 @@ impl Place {
 
     /// Creates the project `shop` and a key of it with these further words.
     pub(crate) fn key(&self, words: &[&str]) -> String {
-        let ended = self.otpost(&["project", "create", "shop"]).run();
+        self.key_of("shop", words)
+    }
+
+    /// As [`Place::key`], of another project.
+    pub(crate) fn key_of(&self, project: &str, words: &[&str]) -> String {
+        let ended = self.otpost(&["project", "create", project]).run();
         assert!(
             ended.is_success || ended.stderr.contains("already"),
             "{}",
             ended.stderr
         );
-        let words = [&["key", "create", "--project", "shop"], words].concat();
+        let words = [&["key", "create", "--project", project], words].concat();
         self.output_of(&words)
     }
 }

@@ -1,6 +1,6 @@
 //! When a mail is tried again, and when it is of use no more.
 
-use otpost_domain::{Session, Status, Timestamp};
+use otpost_domain::{Session, Standing, Status, Timestamp};
 
 /// Seconds before each further try; the last one repeats.
 const BACKOFF_SECS: [u32; 4] = [1, 4, 15, 60];
@@ -18,7 +18,8 @@ pub(super) fn next_try(session: &Session, tries: u32, now: Timestamp) -> Timesta
 
 /// Whether the reader can still answer a mail that is tried at `now`, after `tries` failed tries.
 pub(super) fn is_of_use(session: &Session, tries: u32, now: Timestamp) -> bool {
-    session.status(now) == Status::Pending && (tries == 0 || now <= last_repeat(session))
+    session.status(Standing::default(), now) == Status::Pending
+        && (tries == 0 || now <= last_repeat(session))
 }
 
 fn last_repeat(session: &Session) -> Timestamp {

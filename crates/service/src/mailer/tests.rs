@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use otpost_domain::Mode;
 use otpost_ports::{
-    DeliveryError, DeliveryState, Opening, Outbox, Reply, SessionStore, StoredSession,
+    Admitted, Applied, DeliveryError, DeliveryState, Opening, Outbox, Reply, SessionStore,
+    StoredSession,
 };
 use otpost_testkit::{
     FakeVault, ManualClock, MemoryStore, Reaction, RecordingCourier, SeededEntropy, sample,
@@ -60,7 +61,8 @@ impl Bench {
 
     async fn open(&self, number: u8) -> Opening {
         let opening = sample::opening(&*self.vault, number);
-        self.store.open(opening.clone()).await.unwrap();
+        let opened = self.store.open(opening.clone()).await;
+        assert!(matches!(opened, Ok(Admitted::Open(_))), "{opened:?}");
         self.mail_queued.notify_one();
         opening
     }
@@ -216,7 +218,7 @@ async fn nothing_is_mailed_to_a_session_that_is_verified() {
     let code = sample::code(&*bench.vault, &opening, 0);
     let command = sample::submit(&code, sample::NOON);
     let applied = bench.store.apply(opening.session.id(), command).await;
-    assert!(applied.unwrap().is_some());
+    assert!(matches!(applied, Ok(Applied::Judged(_))), "{applied:?}");
     let _worker = bench.start();
 
     bench.until(is(DeliveryState::Failed)).await;
@@ -247,7 +249,10 @@ async fn a_resend_during_the_last_try_gives_the_mail_another() {
     bench.clock.advance(5);
     let resend = sample::resend(2, sample::NOON.plus_secs(280));
     let applied = bench.store.apply(opening.session.id(), resend).await;
-    let expires_at = applied.unwrap().unwrap().stored.session.expires_at();
+    let Ok(Applied::Judged(judged)) = applied else {
+        panic!("{applied:?}")
+    };
+    let expires_at = judged.stored.session.expires_at();
 
     bench.until(is(DeliveryState::Sent)).await;
     let letters = bench.live.letters();
@@ -298,7 +303,8 @@ async fn the_mail_of_a_test_key_goes_to_the_courier_of_tests() {
     let bench = Bench::new();
     let mut opening = sample::opening(&*bench.vault, 1);
     opening.context.owner.mode = Mode::Test;
-    bench.store.open(opening).await.unwrap();
+    let opened = bench.store.open(opening).await;
+    assert!(matches!(opened, Ok(Admitted::Open(_))), "{opened:?}");
     let _worker = bench.start();
 
     let letters = bench.test.wait_for(1).await;

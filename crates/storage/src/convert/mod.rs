@@ -1,6 +1,7 @@
 //! Values of the domain as columns, and back with everything checked: a row that does not convert
 //! is reported with its table and column, and never a panic.
 
+pub(crate) mod counters;
 pub(crate) mod delivery;
 pub(crate) mod key;
 pub(crate) mod session;

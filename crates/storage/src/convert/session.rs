@@ -49,6 +49,7 @@ pub(crate) fn row(session: &Session, context: &Context, secret: Option<CodeSecre
         template: Set(context.template.as_str().to_owned()),
         language: Set(context.language.as_str().to_owned()),
         variables: Set(context.variables.as_ref().map(|sealed| sealed.0.clone())),
+        is_exempt: Set(context.is_exempt),
         lifetime_secs: Set(terms.lifetime_secs.into()),
         code_length: Set(terms.code_length.into()),
         attempts_max: Set(terms.attempts_max.into()),
@@ -143,6 +144,7 @@ pub(crate) fn read(row: Model) -> Result<Kept, StoreError> {
             .map_err(|_| SESSIONS.corrupt("template is no name"))?,
         language: Language::new(&row.language),
         variables: row.variables.map(Sealed),
+        is_exempt: row.is_exempt,
     };
     Ok(Kept {
         session,

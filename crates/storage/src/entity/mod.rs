@@ -5,6 +5,7 @@
 )]
 
 pub mod api_key;
+pub mod counters;
 pub mod delivery;
 pub mod project;
 pub mod session;

@@ -16,6 +16,7 @@ pub struct Model {
     pub template: String,
     pub language: String,
     pub variables: Option<Vec<u8>>,
+    pub is_exempt: bool,
     pub lifetime_secs: i64,
     pub code_length: i16,
     pub attempts_max: i16,

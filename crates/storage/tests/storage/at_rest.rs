@@ -5,7 +5,7 @@ use std::fs;
 use otpost_ports::{CodeSecret, RETENTION_SECS, SessionStore};
 use otpost_testkit::sample::{self, NOON};
 
-use crate::support::{Place, find, judged, value};
+use crate::support::{Place, find, judged, open, value};
 
 const SECRETS: &str = "SELECT COUNT(*) FROM sessions \
                        WHERE secret_kid IS NOT NULL OR secret_nonce IS NOT NULL";
@@ -104,7 +104,7 @@ async fn what_is_erased_is_overwritten_on_the_disk() {
     }
     let later = NOON.plus_secs(2 * RETENTION_SECS);
     let kept = sample::opening_at(&*place.vault, 21, sample::terms(), later);
-    storage.open(kept.clone()).await.unwrap();
+    open(&storage, kept.clone()).await;
     assert_eq!(storage.purge(later, 99).await.unwrap().deleted, 20);
     storage.close().await;
 
@@ -153,7 +153,7 @@ async fn a_secret_handed_in_with_a_closed_session_is_not_kept() {
         nonce: [7; 32],
     });
 
-    storage.open(opening.clone()).await.unwrap();
+    open(&storage, opening.clone()).await;
 
     assert_eq!(find(&storage, opening.session.id()).await.secret, None);
     assert_eq!(value::<i64>(&place.other().await, SECRETS).await, 0);

@@ -4,10 +4,11 @@ use std::future::poll_fn;
 use std::pin::pin;
 use std::task::Poll;
 
-use otpost_ports::SessionStore;
+use otpost_ports::{Admitted, SessionStore};
 use otpost_testkit::sample::{self, NOON, session_id};
 
-use crate::support::{Place, find, value};
+use crate::counted::{charges, opening, quotas};
+use crate::support::{Place, find, judged, value};
 
 /// Polls `work` so often and then drops it; `None` when that was not enough.
 async fn polled<T>(work: impl Future<Output = T>, times: u32) -> Option<T> {
@@ -32,17 +33,18 @@ fn patience(number: u8) -> u32 {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_caller_who_leaves_leaves_a_whole_session_or_none() {
+async fn a_caller_who_leaves_leaves_a_whole_session_that_is_charged_or_none() {
     let place = Place::new();
     let storage = place.storage().await;
     let other = place.other().await;
     let (mut cancelled, mut acknowledged) = (0, 0);
+    let quota = 1_000;
 
     for number in 0..100 {
-        let opening = sample::opening(&*place.vault, number);
+        let opening = opening(&place, number, &quotas(quota));
         match polled(storage.open(opening), patience(number)).await {
             Some(answer) => {
-                answer.unwrap();
+                assert!(matches!(answer, Ok(Admitted::Open(_))), "{answer:?}");
                 acknowledged += 1;
                 find(&storage, &session_id(number, NOON)).await;
             }
@@ -52,12 +54,15 @@ async fn a_caller_who_leaves_leaves_a_whole_session_or_none() {
 
     assert!(cancelled >= 5, "{cancelled} were cancelled");
     assert!(acknowledged >= 5, "{acknowledged} were acknowledged");
+    // Comes after whatever the others left behind.
     place.open(&storage, 200).await;
     let orphans = "SELECT COUNT(*) FROM sessions FULL JOIN deliveries ON id = session_id \
                    WHERE id IS NULL OR session_id IS NULL";
     assert_eq!(value::<i64>(&other, orphans).await, 0);
     let rows = value::<i64>(&other, "SELECT COUNT(*) FROM sessions").await;
     assert!(rows > acknowledged, "{rows} rows");
+    let charged = charges(&storage, quota).await;
+    assert_eq!(i64::from(charged), rows - 1, "the last one has no quotas");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -71,10 +76,10 @@ async fn a_caller_who_leaves_costs_at_most_one_attempt_and_blocks_nobody() {
         let id = opening.session.id();
         let wrong = sample::submit(&sample::wrong(&right), NOON);
         let answer = polled(storage.apply(id, wrong.clone()), patience(number)).await;
-        let is_acknowledged = answer.map(|answer| answer.unwrap().unwrap()).is_some();
+        let is_acknowledged = answer.map(judged).is_some();
 
         // A second guess comes after whatever the first one left behind.
-        let second = storage.apply(id, wrong).await.unwrap().unwrap();
+        let second = judged(storage.apply(id, wrong).await);
         let attempts = second.stored.session.attempts();
         if is_acknowledged {
             acknowledged += 1;

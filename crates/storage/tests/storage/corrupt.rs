@@ -3,7 +3,8 @@
 use otpost_ports::{Claim, LeaseToken, Outbox, SessionStore, StoreError};
 use otpost_testkit::sample::{self, NOON};
 
-use crate::support::{Place, run, value};
+use crate::counted::{opening, project, quotas, wrong_guess};
+use crate::support::{Place, open, run, value};
 
 #[tokio::test]
 async fn a_corrupt_row_is_reported_and_not_judged() {
@@ -40,6 +41,35 @@ async fn a_corrupt_row_is_reported_and_not_judged() {
         assert_corrupt(found, table, change);
         let applied = storage.apply(id, sample::submit(&right, NOON)).await;
         assert_corrupt(applied, table, change);
+
+        let after: i64 = value(&other, "PRAGMA data_version").await;
+        assert_eq!(after, version, "nothing was written: {change}");
+    }
+}
+
+#[tokio::test]
+async fn counters_that_nobody_wrote_are_reported_and_nothing_is_opened_or_judged() {
+    for change in [
+        "UPDATE counters SET failures = -1",
+        "UPDATE counters SET failures = 4294967296",
+        "UPDATE counters SET paid_2 = 'secret'",
+    ] {
+        let place = Place::new();
+        let storage = place.storage().await;
+        let quotas = quotas(9);
+        let opened = opening(&place, 1, &quotas);
+        open(&storage, opened.clone()).await;
+        let other = place.other().await;
+        run(&other, change).await;
+        let version: i64 = value(&other, "PRAGMA data_version").await;
+
+        let refused = storage.open(opening(&place, 2, &quotas)).await;
+        assert_corrupt(refused, "counters", change);
+        let guess = wrong_guess(&place, &opened, &quotas);
+        let applied = storage.apply(opened.session.id(), guess).await;
+        assert_corrupt(applied, "counters", change);
+        let ledger = storage.ledger(&[project()].into()).await;
+        assert_corrupt(ledger, "counters", change);
 
         let after: i64 = value(&other, "PRAGMA data_version").await;
         assert_eq!(after, version, "nothing was written: {change}");

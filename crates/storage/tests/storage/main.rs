@@ -8,6 +8,9 @@
 mod at_rest;
 mod cancelled;
 mod corrupt;
+mod counted;
+mod counters;
+mod forgotten;
 mod races;
 mod schema;
 mod support;

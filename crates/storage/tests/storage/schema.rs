@@ -6,7 +6,7 @@ use otpost_storage::SchemaError;
 use otpost_testkit::sample::{self, NOON};
 use sea_orm_migration::MigratorTrait;
 
-use crate::support::{Place, assert_unavailable, run, value};
+use crate::support::{Place, assert_unavailable, find, run, value};
 
 const TABLES: &str = "SELECT COUNT(*) FROM sqlite_schema WHERE type IN ('table', 'index') \
                       AND name NOT LIKE 'sqlite_%' AND name <> 'seaql_migrations'";
@@ -16,7 +16,7 @@ async fn the_schema_goes_up_and_down_and_up_again() {
     let place = Place::new();
     let storage = place.storage().await;
     let other = place.other().await;
-    assert_eq!(value::<i64>(&other, TABLES).await, 6);
+    assert_eq!(value::<i64>(&other, TABLES).await, 8);
     let ready = storage.ready().await;
     assert!(ready.is_ok(), "{ready:?}");
 
@@ -28,7 +28,7 @@ async fn the_schema_goes_up_and_down_and_up_again() {
         storage.migrate().await.unwrap().len(),
         Migrator::migrations().len()
     );
-    assert_eq!(value::<i64>(&other, TABLES).await, 6);
+    assert_eq!(value::<i64>(&other, TABLES).await, 8);
     place.open(&storage, 1).await;
     assert!(
         storage
@@ -51,6 +51,23 @@ async fn every_single_migration_undoes_itself() {
     }
 
     assert_eq!(value::<i64>(&other, TABLES).await, 0);
+}
+
+#[tokio::test]
+async fn a_session_from_before_is_not_exempt_of_limits() {
+    let place = Place::new();
+    let storage = place.storage().await;
+    let (opening, _) = place.open(&storage, 1).await;
+    let other = place.other().await;
+    let column = "SELECT COUNT(*) FROM pragma_table_info('sessions') WHERE name = 'is_exempt'";
+
+    Migrator::down(&other, Some(1)).await.unwrap();
+    assert_eq!(value::<i64>(&other, column).await, 0);
+    storage.migrate().await.unwrap();
+
+    let stored = find(&storage, opening.session.id()).await;
+    assert_eq!(stored, opening.into());
+    assert!(!stored.context.is_exempt);
 }
 
 #[tokio::test]

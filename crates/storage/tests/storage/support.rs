@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use otpost_domain::{Code, SessionId};
-use otpost_ports::{Applied, Opening, SessionStore, StoreError, StoredSession};
+use otpost_ports::{Admitted, Applied, Judged, Opening, SessionStore, StoreError, StoredSession};
 use otpost_storage::{Settings, Storage};
 use otpost_testkit::{FakeVault, sample};
 use sea_orm::{ConnectionTrait, Database, DatabaseConnection, Statement, TryGetable};
@@ -54,7 +54,7 @@ impl Place {
     /// Keeps sample `number` in `storage`, and gives it with its right code.
     pub(crate) async fn open(&self, storage: &Storage, number: u8) -> (Opening, Code) {
         let opening = sample::opening(&*self.vault, number);
-        storage.open(opening.clone()).await.unwrap();
+        open(storage, opening.clone()).await;
         let code = sample::code(&*self.vault, &opening, 0);
         (opening, code)
     }
@@ -88,8 +88,17 @@ pub(crate) fn assert_unavailable<T>(answer: Result<T, StoreError>) -> String {
     }
 }
 
+/// Opens a session that nothing stands against.
+pub(crate) async fn open(storage: &Storage, opening: Opening) {
+    let admitted = storage.open(opening).await.unwrap();
+    assert!(matches!(admitted, Admitted::Open(_)), "{admitted:?}");
+}
+
 /// Asserts that a command was judged, and gives what became of it.
 #[track_caller]
-pub(crate) fn judged(answer: Result<Option<Applied>, StoreError>) -> Applied {
-    answer.unwrap().expect("the session is there")
+pub(crate) fn judged(answer: Result<Applied, StoreError>) -> Judged {
+    match answer.unwrap() {
+        Applied::Judged(judged) => *judged,
+        other @ (Applied::Limited(_) | Applied::NotFound) => panic!("{other:?}"),
+    }
 }

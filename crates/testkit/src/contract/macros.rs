@@ -37,6 +37,46 @@ macro_rules! session_store_contract {
     };
 }
 
+/// One test per promise of a [`SessionStore`](otpost_ports::SessionStore) about limits and the
+/// ladder. Takes a future of `(what must live as long, Storage)`, evaluated anew for every test.
+#[macro_export]
+macro_rules! quotas_contract {
+    (@list $then:ident $args:tt) => {
+        $crate::$then! { $args quotas:
+            an_open_charges_everyone_concerned
+            a_limited_open_opens_nothing_and_charges_nothing
+            the_limit_that_waits_longest_is_named
+            a_limited_open_is_admitted_once_it_has_waited
+            parallel_opens_are_admitted_quota_times
+            limits_of_a_recipient_are_threefold_over_projects
+            exempt_recipients_are_not_counted
+            a_verification_charges_its_project_whatever_comes_of_it
+            a_limited_verification_judges_nothing
+            parallel_verifications_are_judged_quota_times
+            a_guess_that_cannot_be_judged_charges_nothing
+            a_wrong_guess_is_a_failure_and_a_malformed_one_is_not
+            a_success_starts_the_address_anew
+            failures_are_counted_over_projects
+            the_ladder_binds_sessions_opened_before
+            parallel_guesses_over_sessions_stay_below_the_ladder
+            past_its_failures_a_project_has_single_guesses
+            a_hold_opens_nothing
+            a_hold_judges_and_mails_nothing
+            past_its_failures_a_strict_project_judges_nothing
+            a_resend_charges_its_project_and_its_recipient
+            a_refused_resend_charges_nothing
+            a_limited_resend_changes_neither_session_nor_mail
+            parallel_resends_are_mailed_quota_times
+            a_test_key_touches_no_counter
+            the_ledger_shows_what_was_charged_and_changes_nothing
+            a_purge_forgets_no_failure
+        }
+    };
+    ($build:expr) => {
+        $crate::quotas_contract! { @list __contract_tests { $build } }
+    };
+}
+
 /// One test per promise of an [`Outbox`](otpost_ports::Outbox). Takes a future of
 /// `(what must live as long, Storage)`, evaluated anew for every test.
 #[macro_export]
@@ -127,6 +167,7 @@ macro_rules! vault_contract {
             an_unknown_key_derives_nothing
             no_two_secrets_agree
             a_recipient_has_one_digest_and_no_other_has_it
+            a_network_has_one_digest_and_no_other_has_it
             what_was_sealed_is_opened
             a_seal_hides_what_it_holds
             two_seals_of_one_value_differ

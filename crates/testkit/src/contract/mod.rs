@@ -1,13 +1,14 @@
 //! The promises of the ports, one public function each.
 //!
 //! A promise that does not hold ends in a panic that says what happened instead. The macros
-//! `session_store_contract!`, `outbox_contract!`, `key_store_contract!`, `inbox_contract!` and
-//! `vault_contract!` make one test of each promise.
+//! `session_store_contract!`, `quotas_contract!`, `outbox_contract!`, `key_store_contract!`,
+//! `inbox_contract!` and `vault_contract!` make one test of each promise.
 
 pub mod inbox;
 pub mod key_store;
 mod macros;
 pub mod outbox;
+pub mod quotas;
 pub mod session_store;
 pub mod vault;
 
@@ -15,8 +16,8 @@ use std::sync::Arc;
 
 use otpost_domain::{SessionId, Timestamp};
 use otpost_ports::{
-    Applied, Claim, Command, Courier, Inbox, KeyStore, LeaseToken, MessageId, Opening, Outbox,
-    Outcome, SessionStore, Settlement, StoredSession, Vault,
+    Admitted, Applied, Claim, Command, Courier, Inbox, Judged, KeyStore, LeaseToken, MessageId,
+    Opening, Outbox, Outcome, SessionStore, Settlement, StoreError, StoredSession, Vault,
 };
 use tokio::task::JoinSet;
 
@@ -60,7 +61,8 @@ impl Storage {
     }
 
     async fn keep(&self, opening: Opening) -> Opening {
-        self.sessions.open(opening.clone()).await.unwrap();
+        let admitted = self.sessions.open(opening.clone()).await.unwrap();
+        assert!(matches!(admitted, Admitted::Open(_)), "{admitted:?}");
         opening
     }
 
@@ -74,9 +76,8 @@ impl Storage {
         found.is_some()
     }
 
-    async fn apply(&self, id: &SessionId, command: Command) -> Applied {
-        let applied = self.sessions.apply(id, command).await.unwrap();
-        applied.expect("the session is there")
+    async fn apply(&self, id: &SessionId, command: Command) -> Judged {
+        judged(self.sessions.apply(id, command).await)
     }
 
     /// Lets many callers ask the same at the same time.
@@ -87,9 +88,7 @@ impl Storage {
             callers.spawn(async move { sessions.apply(&id, command).await });
         }
         let answers = callers.join_all().await.into_iter();
-        answers
-            .map(|answer| answer.unwrap().expect("the session is there").outcome)
-            .collect()
+        answers.map(|answer| judged(answer).outcome).collect()
     }
 
     /// Leases at most `limit` mails at `now`, for [`LEASE_SECS`].
@@ -118,6 +117,14 @@ impl Storage {
     async fn deliver(&self, id: &SessionId, now: Timestamp, settlement: Settlement) {
         assert_eq!(self.claim(0xde, now, 1).await.len(), 1, "a mail is due");
         assert!(self.settle(id, 0xde, settlement).await, "the lease is held");
+    }
+}
+
+/// What was judged, of a session that is there and a caller within its limits.
+fn judged(answer: Result<Applied, StoreError>) -> Judged {
+    match answer.unwrap() {
+        Applied::Judged(judged) => *judged,
+        other @ (Applied::Limited(_) | Applied::NotFound) => panic!("{other:?}"),
     }
 }
 

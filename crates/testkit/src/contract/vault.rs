@@ -1,6 +1,6 @@
 //! The promises of [`Vault`].
 
-use otpost_domain::{Address, CodeLength, FoldedAddress, SessionId};
+use otpost_domain::{Address, CodeLength, FoldedAddress, Network, SessionId};
 use otpost_ports::{CodeSecret, Sealed, SealedField, Vault, VaultError};
 
 use crate::sample::{self, NOON};
@@ -136,6 +136,16 @@ pub fn a_recipient_has_one_digest_and_no_other_has_it(vault: &dyn Vault) {
     };
     assert_eq!(digest("a@example.com"), digest("A+tag@example.com"));
     assert_ne!(digest("a@example.com"), digest("b@example.com"));
+}
+
+/// A network is found again by its digest, and is no other network.
+pub fn a_network_has_one_digest_and_no_other_has_it(vault: &dyn Vault) {
+    let digest = |typed: &str| vault.digest_network(&Network::of(typed.parse().unwrap()));
+    assert_eq!(digest("192.0.2.1"), digest("::ffff:192.0.2.1"));
+    assert_eq!(digest("2001:db8::1"), digest("2001:db8::2"));
+    let (old, new) = (digest("192.0.2.1"), digest("2001:db8::1"));
+    assert!(old != new && old != digest("192.0.2.2"));
+    assert_ne!(new, digest("2001:db8:0:1::1"));
 }
 
 /// What was sealed is opened as it was, whatever its length.

@@ -11,7 +11,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use async_trait::async_trait;
 use otpost_domain::{KeyId, ProjectName, SessionId, Timestamp};
 use otpost_ports::{
-    KeyRecord, LeaseToken, ProjectRecord, Readiness, Reply, StoreError, StoredSession, Vault,
+    Counters, KeyRecord, LeaseToken, ProjectRecord, Readiness, Reply, StoreError, StoredSession,
+    Subject, Vault,
 };
 
 /// One session in the drawer.
@@ -43,6 +44,8 @@ pub struct Tables {
     pub projects: BTreeMap<ProjectName, ProjectRecord>,
     /// Keys.
     pub keys: BTreeMap<KeyId, KeyRecord>,
+    /// What is counted, of whom something was ever counted.
+    pub counters: BTreeMap<Subject, Counters>,
 }
 
 /// Keeps sessions, mails, projects and keys under one lock, so that every command is atomic.

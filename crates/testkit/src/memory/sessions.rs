@@ -1,41 +1,53 @@
 //! Sessions in memory: the decision is the domain's, the lock makes it atomic.
 
+use std::collections::BTreeSet;
+
 use async_trait::async_trait;
 use otpost_domain::{Pending, SessionId, Timestamp};
 use otpost_ports::{
-    Applied, Command, Decision, Delivery, DeliveryState, MailChange, Opening, Owner, Purged,
-    RETENTION_SECS, SessionStore, StoreError, StoredSession, decide,
+    Admitted, Applied, Command, Decided, Decision, Delivery, DeliveryState, Judged, Ledger,
+    MailChange, Opening, Owner, Purged, RETENTION_SECS, SessionStore, StoreError, StoredSession,
+    Subject, admit, decide,
 };
 
 use super::{MemoryStore, Row, Tables, at_most};
 
 #[async_trait]
 impl SessionStore for MemoryStore {
-    async fn open(&self, opening: Opening) -> Result<(), StoreError> {
-        let row = Row {
-            stored: opening.into(),
-            lease: None,
-            reply: None,
-        };
+    async fn open(&self, opening: Opening) -> Result<Admitted, StoreError> {
         self.work(|tables| {
-            tables.sessions.insert(*row.stored.session.id(), row);
+            let mut ledger = tables.ledger(&opening.subjects());
+            let admitted = admit(&opening, &mut ledger, opening.at);
+            match &admitted {
+                Admitted::Open(_) => {
+                    tables.count(&ledger);
+                    tables.insert(opening);
+                }
+                Admitted::Limited(_) | Admitted::OnHold => {}
+            }
+            admitted
         })
     }
 
-    async fn apply(&self, id: &SessionId, command: Command) -> Result<Option<Applied>, StoreError> {
+    async fn apply(&self, id: &SessionId, command: Command) -> Result<Applied, StoreError> {
         self.work(|tables| {
-            let row = tables.sessions.get_mut(id);
-            let Some(row) = row.filter(|row| row.stored.context.owner == command.owner) else {
-                return Ok(None);
-            };
-            let decision = decide(&row.stored, &command, &*self.vault)?;
-            let outcome = decision.outcome;
-            row.commit(decision, command.at);
-            Ok(Some(Applied {
-                stored: row.stored.clone(),
-                outcome,
-            }))
+            let row = tables.sessions.get(id);
+            let row = row.filter(|row| row.stored.context.owner == command.owner);
+            let stored = row.map(|row| &row.stored);
+            let ledger = tables.ledger(&command.subjects(stored));
+            Ok(match decide(stored, &command, ledger, &*self.vault)? {
+                Decided::Limited(limited) => Applied::Limited(limited),
+                Decided::NotFound(ledger) => {
+                    tables.count(&ledger);
+                    Applied::NotFound
+                }
+                Decided::Judged(decision) => tables.commit(id, decision, command.at),
+            })
         })?
+    }
+
+    async fn ledger(&self, subjects: &BTreeSet<Subject>) -> Result<Ledger, StoreError> {
+        self.work(|tables| tables.ledger(subjects))
     }
 
     async fn find(
@@ -55,6 +67,50 @@ impl SessionStore for MemoryStore {
             closed: close(tables, now, limit),
             deleted: delete(tables, now, limit),
         })
+    }
+}
+
+impl Tables {
+    /// What is kept of these subjects, and of no other.
+    #[must_use]
+    pub fn ledger(&self, subjects: &BTreeSet<Subject>) -> Ledger {
+        let rows = subjects.iter().filter_map(|subject| {
+            let counters = self.counters.get(subject)?;
+            Some((subject.clone(), *counters))
+        });
+        Ledger::new(rows)
+    }
+
+    /// Writes down what a decision counted.
+    pub fn count(&mut self, ledger: &Ledger) {
+        for (subject, counters) in ledger.changes() {
+            self.counters.insert(subject.clone(), *counters);
+        }
+    }
+
+    /// Keeps a session that was admitted.
+    pub fn insert(&mut self, opening: Opening) {
+        let row = Row {
+            stored: opening.into(),
+            lease: None,
+            reply: None,
+        };
+        self.sessions.insert(*row.stored.session.id(), row);
+    }
+
+    /// Writes a decision on a session down, and what it counted.
+    fn commit(&mut self, id: &SessionId, decision: Decision, at: Timestamp) -> Applied {
+        self.count(&decision.ledger);
+        let Some(row) = self.sessions.get_mut(id) else {
+            return Applied::NotFound;
+        };
+        let (outcome, counted) = (decision.outcome, decision.counted.clone());
+        row.commit(decision, at);
+        Applied::Judged(Box::new(Judged {
+            stored: row.stored.clone(),
+            outcome,
+            counted,
+        }))
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod keys;
 mod outbox;
+mod quotas;
 mod sessions;
 
 use std::collections::BTreeMap;
@@ -13,6 +14,7 @@ use otpost_testkit::contract::Storage;
 use otpost_testkit::{FakeVault, MemoryStore, Row};
 
 use crate::{Control, assert_complete};
+use quotas::Book;
 
 /// What is wrong with a storage.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -68,6 +70,39 @@ enum Flaw {
     ListIgnoresItsLimit,
     RetryIgnoresTheFailed,
     RetryRevivesTheSent,
+    ForgetsTheInstallation,
+    ForgetsTheNetwork,
+    CountsRecipientsPerProject,
+    ChargesLate,
+    KeepsWholeSeconds,
+    OpensTheLimited,
+    ChargesTheLimited,
+    NamesTheShortestWait,
+    WaitsWholeSeconds,
+    RacesOpens,
+    IgnoresTheExemption,
+    LosesTheExemption,
+    ForgetsUnknownVerifications,
+    JudgesTheLimited,
+    ChargesWhatWasNotJudged,
+    ForgetsFailures,
+    ForgetsFailuresOfProjects,
+    ForgetsFailuresElsewhere,
+    CountsTheMalformed,
+    KeepsFailuresOfTheVerified,
+    GivesNothingBack,
+    IgnoresTheLadder,
+    OpensTheHeld,
+    ChargesTheHeld,
+    JudgesTheHeld,
+    MailsTheHeld,
+    ForgetsResends,
+    ChargesRefusedResends,
+    MailsTheLimited,
+    CountsTests,
+    LedgerShowsOneSubject,
+    LedgerForgetsWhatItShowed,
+    PurgeForgetsFailures,
     OverwritesProjects,
     ListsProjectsBackwards,
     LosesTheExpiry,
@@ -97,7 +132,10 @@ const CONTROLS: &[Control<Flaw>] = &[
     ),
     (
         Flaw::ApplyIgnoresTheProject,
-        &["only_its_owner_commands_a_session"],
+        &[
+            "only_its_owner_commands_a_session",
+            "a_verification_charges_its_project_whatever_comes_of_it",
+        ],
     ),
     (
         Flaw::ApplyIgnoresTheMode,
@@ -105,17 +143,28 @@ const CONTROLS: &[Control<Flaw>] = &[
     ),
     (
         Flaw::UnknownIsAnError,
-        &["a_session_that_was_never_opened_is_none"],
+        &[
+            "a_session_that_was_never_opened_is_none",
+            "a_verification_charges_its_project_whatever_comes_of_it",
+            "a_refused_resend_charges_nothing",
+        ],
     ),
     (
         Flaw::AnswersBeforeItCounts,
-        &["a_wrong_guess_is_counted_before_it_is_answered"],
+        &[
+            "a_wrong_guess_is_counted_before_it_is_answered",
+            "a_limited_verification_judges_nothing",
+            "a_wrong_guess_is_a_failure_and_a_malformed_one_is_not",
+        ],
     ),
     (
         Flaw::RacesCommands,
         &[
             "parallel_wrong_guesses_are_judged_attempts_max_times",
             "parallel_right_codes_verify_once",
+            "parallel_verifications_are_judged_quota_times",
+            "parallel_guesses_over_sessions_stay_below_the_ladder",
+            "parallel_resends_are_mailed_quota_times",
         ],
     ),
     (
@@ -132,7 +181,10 @@ const CONTROLS: &[Control<Flaw>] = &[
     ),
     (
         Flaw::KeepsTheSecretOfTheExhausted,
-        &["an_exhausted_session_has_no_secret"],
+        &[
+            "an_exhausted_session_has_no_secret",
+            "the_ladder_binds_sessions_opened_before",
+        ],
     ),
     (
         Flaw::KeepsTheSecretOfTheOver,
@@ -162,15 +214,24 @@ const CONTROLS: &[Control<Flaw>] = &[
     ),
     (
         Flaw::RenewKeepsTheGeneration,
-        &["a_renewed_code_replaces_the_mail_that_waits"],
+        &[
+            "a_renewed_code_replaces_the_mail_that_waits",
+            "parallel_resends_are_mailed_quota_times",
+        ],
     ),
     (
         Flaw::HurriesASentMail,
-        &["a_resend_after_the_mail_was_sent_queues_another"],
+        &[
+            "a_resend_after_the_mail_was_sent_queues_another",
+            "a_resend_charges_its_project_and_its_recipient",
+        ],
     ),
     (
         Flaw::QueuesRefusedResends,
-        &["a_refused_resend_queues_nothing"],
+        &[
+            "a_refused_resend_queues_nothing",
+            "a_hold_judges_and_mails_nothing",
+        ],
     ),
     (
         Flaw::PurgesEarly,
@@ -248,6 +309,7 @@ const CONTROLS: &[Control<Flaw>] = &[
         Flaw::SentIsSentAgain,
         &[
             "a_resend_after_the_mail_was_sent_queues_another",
+            "a_limited_open_opens_nothing_and_charges_nothing",
             "a_sent_mail_is_done_with",
             "a_hurried_mail_keeps_its_lease",
             "the_list_shows_what_waits_or_failed",
@@ -341,6 +403,8 @@ struct Flawed {
     lane: tokio::sync::Mutex<()>,
     /// What was answered and is not yet written.
     late: Mutex<Option<Row>>,
+    /// What was charged and is not yet written.
+    uncounted: Mutex<Option<Book>>,
     /// Mails whose sessions are gone.
     orphans: Mutex<Vec<OutboxEntry>>,
     /// Who settled what.
@@ -365,6 +429,7 @@ async fn storage(flaw: Option<Flaw>) -> ((), Storage) {
         vault: vault.clone(),
         lane: tokio::sync::Mutex::default(),
         late: Mutex::default(),
+        uncounted: Mutex::default(),
         orphans: Mutex::default(),
         settled: Mutex::default(),
     };
@@ -372,9 +437,12 @@ async fn storage(flaw: Option<Flaw>) -> ((), Storage) {
 }
 
 async fn broken(flaw: Option<Flaw>) -> Vec<&'static str> {
-    use otpost_testkit::{key_store_contract, outbox_contract, session_store_contract};
+    use otpost_testkit::{
+        key_store_contract, outbox_contract, quotas_contract, session_store_contract,
+    };
 
     let mut broken = session_store_contract!(@list __contract_broken { storage(flaw) });
+    broken.extend(quotas_contract!(@list __contract_broken { storage(flaw) }));
     broken.extend(outbox_contract!(@list __contract_broken { storage(flaw) }));
     broken.extend(key_store_contract!(@list __contract_broken { storage(flaw) }));
     broken
@@ -383,7 +451,7 @@ async fn broken(flaw: Option<Flaw>) -> Vec<&'static str> {
 // One thread, so that races happen every time: each task goes on until it yields.
 #[tokio::test]
 async fn each_flaw_breaks_just_the_promises_that_it_should() {
-    for (flaw, promises) in CONTROLS {
+    for (flaw, promises) in CONTROLS.iter().chain(quotas::CONTROLS) {
         assert_eq!(broken(Some(*flaw)).await, *promises, "{flaw:?}");
     }
 }
@@ -395,10 +463,14 @@ async fn a_storage_without_a_flaw_breaks_nothing() {
 
 #[test]
 fn each_promise_is_broken_by_some_flaw() {
-    use otpost_testkit::{key_store_contract, outbox_contract, session_store_contract};
+    use otpost_testkit::{
+        key_store_contract, outbox_contract, quotas_contract, session_store_contract,
+    };
 
     let sessions = session_store_contract!(@list __contract_names {});
+    let quotas = quotas_contract!(@list __contract_names {});
     let outbox = outbox_contract!(@list __contract_names {});
     let keys = key_store_contract!(@list __contract_names {});
-    assert_complete(&[&sessions[..], &outbox, &keys].concat(), CONTROLS);
+    let promises = [&sessions[..], &quotas, &outbox, &keys].concat();
+    assert_complete(&promises, &[CONTROLS, quotas::CONTROLS].concat());
 }

@@ -2,8 +2,12 @@
 
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use otpost_domain::{Address, ApiKey, Code, CodeLength, FoldedAddress, KeyDigest, SessionId};
-use otpost_ports::{CodeSecret, RecipientDigest, Sealed, SealedField, Vault, VaultError};
+use otpost_domain::{
+    Address, ApiKey, Code, CodeLength, FoldedAddress, KeyDigest, Network, SessionId,
+};
+use otpost_ports::{
+    CodeSecret, NetworkDigest, RecipientDigest, Sealed, SealedField, Vault, VaultError,
+};
 use otpost_testkit::{FakeVault, sample, vault_contract};
 
 use crate::{Control, assert_complete};
@@ -21,6 +25,7 @@ enum Flaw {
     FailsOpen,
     RepeatsSecrets,
     OneDigestForAll,
+    OneDigestForNetworks,
     SealsOnlyAPart,
     SealsInTheClear,
     RepeatsSeals,
@@ -52,6 +57,10 @@ const CONTROLS: &[Control<Flaw>] = &[
     (
         Flaw::OneDigestForAll,
         &["a_recipient_has_one_digest_and_no_other_has_it"],
+    ),
+    (
+        Flaw::OneDigestForNetworks,
+        &["a_network_has_one_digest_and_no_other_has_it"],
     ),
     (Flaw::SealsOnlyAPart, &["what_was_sealed_is_opened"]),
     (Flaw::SealsInTheClear, &["a_seal_hides_what_it_holds"]),
@@ -151,6 +160,14 @@ impl Vault for Flawed {
             RecipientDigest([0; 32])
         } else {
             self.inner.digest(address)
+        }
+    }
+
+    fn digest_network(&self, network: &Network) -> NetworkDigest {
+        if self.has(Flaw::OneDigestForNetworks) {
+            NetworkDigest([0; 32])
+        } else {
+            self.inner.digest_network(network)
         }
     }
 

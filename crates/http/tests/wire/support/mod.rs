@@ -8,11 +8,12 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 
 use otpost_domain::{
-    ApiKey, Language, Mode, Permissions, ProjectName, SessionId, TemplateName, Timestamp,
+    ApiKey, Language, Limit, Mode, Permissions, ProjectName, SessionId, TemplateName, Timestamp,
 };
-use otpost_http::{Dev, Server, serve};
+use otpost_http::{Dev, ProxyRange, Server, serve};
 use otpost_service::{
-    Catalogue, InboxReader, Keys, Mailer, MailerSettings, NewKey, Otp, Policies, Policy, Ports,
+    Catalogue, InboxReader, Keys, Limits, Mailer, MailerSettings, NewKey, Otp, Policies, Policy,
+    Ports,
 };
 use otpost_testkit::{
     FakeVault, ManualClock, MemoryInbox, MemoryStore, Row, SeededEntropy, sample,
@@ -32,15 +33,23 @@ pub(crate) struct Options {
     pub(crate) policy: Policy,
     pub(crate) accepts_test_keys: bool,
     pub(crate) cors_origins: Vec<String>,
+    pub(crate) peer_limit: Limit,
+    pub(crate) trusted_proxies: Vec<ProxyRange>,
     pub(crate) is_dev: bool,
 }
 
+/// Without limits, so that a test of something else may ask as often as it likes.
 impl Default for Options {
     fn default() -> Self {
         Self {
-            policy: Policy::default(),
+            policy: Policy {
+                limits: Limits::off(),
+                ..Policy::default()
+            },
             accepts_test_keys: true,
             cors_origins: Vec::new(),
+            peer_limit: Limit::new(0, 1),
+            trusted_proxies: Vec::new(),
             is_dev: false,
         }
     }
@@ -72,6 +81,16 @@ impl Wire {
         Self::start_with(Options {
             policy,
             ..Options::default()
+        })
+    }
+
+    /// With no limits but those that `change` sets.
+    pub(crate) fn start_with_limits(change: impl FnOnce(&mut Limits)) -> Self {
+        let mut limits = Limits::off();
+        change(&mut limits);
+        Self::start_with_policy(Policy {
+            limits,
+            ..Policy::default()
         })
     }
 
@@ -139,6 +158,8 @@ impl Wire {
             otp: Arc::new(otp),
             workers: 1,
             cors_origins: options.cors_origins,
+            peer_limit: options.peer_limit,
+            trusted_proxies: options.trusted_proxies,
             dev: options.is_dev.then(|| Dev {
                 inbox: InboxReader::new(inbox),
                 host: "127.0.0.1".to_owned(),
@@ -190,12 +211,16 @@ impl Wire {
         client::ask(self.address, request)
     }
 
-    /// Asks for what must be refused: afterwards everything is as it was, to the last attempt
-    /// and mail.
+    /// Asks for what must be refused: afterwards everything is as it was, to the last attempt,
+    /// mail and charge.
     pub(crate) fn ask_in_vain(&self, request: &Request) -> Answer {
-        let before = self.store.sessions();
+        let state = || {
+            let counters = self.store.edit(|tables| tables.counters.clone());
+            (self.store.sessions(), counters)
+        };
+        let before = state();
         let answer = self.ask(request);
-        assert_eq!(self.store.sessions(), before, "something happened");
+        assert_eq!(state(), before, "something happened");
         answer
     }
 

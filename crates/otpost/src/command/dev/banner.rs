@@ -2,15 +2,18 @@
 
 use std::fmt;
 
+use otpost_service::Policy;
+
 use super::data::Data;
 use super::env_file::DevKeys;
+use crate::settings::{PEER, Settings, quotas};
 
 /// All that a newcomer needs.
 pub(super) struct Banner<'a> {
     pub(super) url: String,
     pub(super) keys: &'a DevKeys,
     pub(super) data: &'a Data,
-    pub(super) cooldown_secs: u32,
+    pub(super) settings: &'a Settings,
 }
 
 impl fmt::Display for Banner<'_> {
@@ -19,7 +22,7 @@ impl fmt::Display for Banner<'_> {
             url,
             keys,
             data,
-            cooldown_secs,
+            settings,
         } = self;
         let (live, test) = (keys.live.reveal(), keys.test.reveal());
         let version = env!("CARGO_PKG_VERSION");
@@ -37,8 +40,7 @@ otpost {version}, a development run: messages are captured, nothing is mailed.
               (its code is always 424242)
   Data        {folder}
   In a shell  . {env_file}
-  Limits      all limits.* are off, also those that are set: they are not enforced yet;
-              a session still waits {cooldown_secs} s between two mails
+  Limits      {}
 
 Try it:
 
@@ -48,9 +50,39 @@ Try it:
     -d '{{\"email\": \"user@example.com\"}}'
 
 Stop with ctrl-c.
-"
+",
+            limits(settings).join("\n              ")
         )
     }
+}
+
+/// Which limits are on, which are off, and what else bounds a session: in lines.
+fn limits(settings: &Settings) -> Vec<String> {
+    let names = |policy: &Policy| quotas(&policy.limits);
+    let general = names(&settings.policy);
+    let peer = (PEER, settings.peer_limit.quota());
+    let all: Vec<_> = general.into_iter().chain([peer]).collect();
+    let on: Vec<_> = all.iter().filter(|(_, quota)| *quota > 0).collect();
+    let mut lines = vec![match on.len() {
+        0 => "all limits.* are off here".to_owned(),
+        count => format!(
+            "{} limits.* are off here; on, for they are set:",
+            all.len() - count
+        ),
+    }];
+    lines.extend(on.iter().map(|(name, quota)| format!("  {name} = {quota}")));
+    for (project, own) in &settings.projects {
+        let differ = names(&own.policy).into_iter().zip(general);
+        let differ = differ.filter(|(own, general)| own != general);
+        lines.extend(differ.map(|((name, quota), _)| match quota {
+            0 => format!("  projects.{project}: {name} is off"),
+            _ => format!("  projects.{project}: {name} = {quota}"),
+        }));
+    }
+    let seconds = settings.policy.session_cooldown;
+    lines.push(format!("a session waits {seconds} s between two mails;"));
+    lines.push("wrong codes of an address narrow its sessions, as in production".to_owned());
+    lines
 }
 
 /// A path as a shell takes it.

@@ -11,7 +11,7 @@ pub use purging::*;
 pub use resending::*;
 
 use otpost_domain::Mode;
-use otpost_ports::{Owner, StoredSession};
+use otpost_ports::{Applied, Owner, StoredSession};
 
 use super::Storage;
 use crate::sample;
@@ -72,7 +72,8 @@ pub async fn only_its_owner_commands_a_session(storage: &Storage) {
         ] {
             command.owner = stranger.clone();
             let applied = storage.sessions.apply(id, command).await.unwrap();
-            assert!(applied.is_none(), "{stranger:?} commanded it");
+            let is_none = matches!(applied, Applied::NotFound);
+            assert!(is_none, "{stranger:?} commanded it");
         }
     }
     assert_eq!(storage.find(id).await, before, "nothing changed");
@@ -88,7 +89,7 @@ pub async fn a_session_that_was_never_opened_is_none(storage: &Storage) {
     let found = storage.sessions.find(&sample::owner(), &unknown).await;
     assert!(matches!(found, Ok(None)), "{found:?}");
     let applied = storage.sessions.apply(&unknown, resend).await;
-    assert!(matches!(applied, Ok(None)), "{applied:?}");
+    assert!(matches!(applied, Ok(Applied::NotFound)), "{applied:?}");
     assert_eq!(storage.find(opening.session.id()).await, before);
 }
 

@@ -1,10 +1,13 @@
 //! The flaws in keeping sessions.
 
+use std::collections::BTreeSet;
+
 use async_trait::async_trait;
 use otpost_domain::{ExpiryCause, Resend, Session, SessionId, State, Timestamp, Verdict};
 use otpost_ports::{
-    Action, Applied, CodeSecret, Command, DeliveryState, Opening, Outbox, Outcome, Owner, Purged,
-    SessionStore, StoreError, StoredSession, decide,
+    Action, Admitted, Applied, CodeSecret, Command, Decided, DeliveryState, Judged, Ledger,
+    Opening, Outbox, Outcome, Owner, Purged, SessionStore, StoreError, StoredSession, Subject,
+    decide,
 };
 use otpost_testkit::Row;
 
@@ -12,50 +15,64 @@ use super::{Flaw, Flawed};
 
 #[async_trait]
 impl SessionStore for Flawed {
-    async fn open(&self, mut opening: Opening) -> Result<(), StoreError> {
+    async fn open(&self, mut opening: Opening) -> Result<Admitted, StoreError> {
         if self.has(Flaw::LosesTheVariables) {
             opening.context.variables = None;
         }
         if self.has(Flaw::IgnoresClosedOpenings) && opening.session.pending().is_none() {
-            return Ok(());
+            return Ok(Admitted::Open(Vec::new()));
         }
         if self.has(Flaw::QueuesEveryOpening) {
             opening.delivery.state = DeliveryState::Queued;
         }
-        self.inner.open(opening).await
+        if self.has(Flaw::RacesOpens) {
+            return Ok(self.race_to_open(opening).await);
+        }
+        let _lane = self.lane.lock().await;
+        let before = self.spoil_before_opening(&mut opening);
+        let admitted = self.inner.open(opening.clone()).await?;
+        Ok(self.spoil_admitted(before, &opening, admitted))
     }
 
-    async fn apply(
-        &self,
-        id: &SessionId,
-        mut command: Command,
-    ) -> Result<Option<Applied>, StoreError> {
+    async fn apply(&self, id: &SessionId, mut command: Command) -> Result<Applied, StoreError> {
         if self.has(Flaw::RacesCommands) {
-            return self.race(id, &command).await;
+            return self.race(id, command).await;
         }
         let _lane = self.lane.lock().await;
         if let Some(row) = self.late.lock().unwrap().take() {
             self.put(row);
         }
-        let Some(before) = self.row(id) else {
-            return if self.has(Flaw::UnknownIsAnError) {
-                Err(corrupt())
-            } else {
-                Ok(None)
-            };
-        };
-        let owner = &before.stored.context.owner;
-        if self.has(Flaw::ApplyIgnoresTheProject) {
-            command.owner.project = owner.project.clone();
+        let before = self.row(id);
+        if let Some(before) = &before {
+            let owner = &before.stored.context.owner;
+            if self.has(Flaw::ApplyIgnoresTheProject) {
+                command.owner.project = owner.project.clone();
+            }
+            if self.has(Flaw::ApplyIgnoresTheMode) {
+                command.owner.mode = owner.mode;
+            }
+        } else if self.has(Flaw::UnknownIsAnError) {
+            return Err(corrupt());
         }
-        if self.has(Flaw::ApplyIgnoresTheMode) {
-            command.owner.mode = owner.mode;
-        }
+        let counted = self.spoil_before_command(&mut command);
         let applied = self.inner.apply(id, command.clone()).await;
-        if self.has(Flaw::CountsWhatWasNotJudged) && matches!(applied, Err(StoreError::Vault(_))) {
+        if let (Some(before), Err(StoreError::Vault(_))) = (&before, &applied)
+            && self.has(Flaw::CountsWhatWasNotJudged)
+        {
             self.put(with_attempts(before.clone(), 1));
         }
-        Ok(applied?.map(|applied| self.spoil(before, &command, applied)))
+        self.spoil_counters(counted, id, &command, &applied).await;
+        Ok(match (applied?, before) {
+            (Applied::Judged(judged), Some(before)) => {
+                Applied::Judged(Box::new(self.spoil(before, &command, *judged)))
+            }
+            (applied, _) => applied,
+        })
+    }
+
+    async fn ledger(&self, subjects: &BTreeSet<Subject>) -> Result<Ledger, StoreError> {
+        let ledger = self.inner.ledger(subjects).await?;
+        Ok(self.spoil_ledger(subjects, ledger))
     }
 
     async fn find(
@@ -106,6 +123,7 @@ impl SessionStore for Flawed {
                 .filter(|mail| self.row(&mail.session).is_none());
             self.orphans.lock().unwrap().extend(gone);
         }
+        self.spoil_after_purge();
         Ok(purged)
     }
 }
@@ -116,35 +134,46 @@ const SECRET: CodeSecret = CodeSecret {
 };
 
 impl Flawed {
-    fn row(&self, id: &SessionId) -> Option<Row> {
+    pub(super) fn row(&self, id: &SessionId) -> Option<Row> {
         self.inner.edit(|tables| tables.sessions.get(id).cloned())
     }
 
-    fn put(&self, row: Row) {
+    pub(super) fn put(&self, row: Row) {
         let id = *row.stored.session.id();
         self.inner.edit(|tables| tables.sessions.insert(id, row));
     }
 
     /// Loads, lets everyone else do the same, and writes what was right before.
-    async fn race(&self, id: &SessionId, command: &Command) -> Result<Option<Applied>, StoreError> {
+    async fn race(&self, id: &SessionId, command: Command) -> Result<Applied, StoreError> {
         let row = self.row(id);
         let Some(mut row) = row.filter(|row| row.stored.context.owner == command.owner) else {
-            return Ok(None);
+            return self.inner.apply(id, command).await;
         };
+        let subjects = command.subjects(Some(&row.stored));
+        let ledger = self.inner.ledger(&subjects).await?;
         tokio::task::yield_now().await;
-        let decision = decide(&row.stored, command, &*self.vault)?;
-        let outcome = decision.outcome;
+        let decision = match decide(Some(&row.stored), &command, ledger, &*self.vault)? {
+            Decided::Limited(limited) => return Ok(Applied::Limited(limited)),
+            Decided::NotFound(_) => return Ok(Applied::NotFound),
+            Decided::Judged(decision) => decision,
+        };
+        let (outcome, counted) = (decision.outcome, decision.counted.clone());
+        self.inner.edit(|tables| tables.count(&decision.ledger));
         row.commit(decision, command.at);
         let stored = row.stored.clone();
         self.put(row);
-        Ok(Some(Applied { stored, outcome }))
+        Ok(Applied::Judged(Box::new(Judged {
+            stored,
+            outcome,
+            counted,
+        })))
     }
 
     /// Makes of a sound commit what the flaw would have made of it.
-    fn spoil(&self, before: Row, command: &Command, applied: Applied) -> Applied {
+    fn spoil(&self, before: Row, command: &Command, judged: Judged) -> Judged {
         let sound = self.row(before.stored.session.id());
         let sound = sound.expect("a command leaves the session there");
-        let outcome = applied.outcome;
+        let outcome = judged.outcome;
         let (flaw, old) = (self.flaw, &before.stored);
         let mut row = sound.clone();
         let new = &mut row.stored;
@@ -164,7 +193,7 @@ impl Flawed {
                 if self.has(Flaw::AnswersBeforeItCounts) && is_counted {
                     *self.late.lock().unwrap() = Some(row);
                     self.put(before);
-                    return applied;
+                    return judged;
                 }
             }
             (Outcome::Resent(resent), Action::Resend(message)) => {
@@ -178,7 +207,7 @@ impl Flawed {
             row.stored.clone()
         };
         self.put(row);
-        Applied { stored, outcome }
+        Judged { stored, ..judged }
     }
 
     fn spoil_resend(

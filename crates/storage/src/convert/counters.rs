@@ -1,0 +1,32 @@
+//! Counters as rows.
+
+use otpost_domain::{Bucket, Timestamp};
+use otpost_ports::{Counters, StoreError, Subject};
+use sea_orm::Set;
+
+use super::Table;
+use crate::entity::counters::{ActiveModel, Model};
+
+pub(crate) const COUNTERS: Table = Table("counters");
+
+/// The row of `subject`, written at `at`.
+pub(crate) fn row(subject: &Subject, counters: &Counters, at: Timestamp) -> ActiveModel {
+    let [paid_1, paid_2, paid_3] = counters.buckets.map(Bucket::as_micros);
+    ActiveModel {
+        subject: Set(subject.as_bytes().to_vec()),
+        paid_1: Set(paid_1),
+        paid_2: Set(paid_2),
+        paid_3: Set(paid_3),
+        failures: Set(counters.failures.into()),
+        used_at: Set(at.as_millis()),
+    }
+}
+
+/// What `row` says.
+pub(crate) fn read(row: Model) -> Result<(Subject, Counters), StoreError> {
+    let counters = Counters {
+        buckets: [row.paid_1, row.paid_2, row.paid_3].map(Bucket::from_micros),
+        failures: COUNTERS.number("failures", row.failures)?,
+    };
+    Ok((Subject::from_bytes(row.subject), counters))
+}

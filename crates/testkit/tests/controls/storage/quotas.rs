@@ -1,0 +1,316 @@
+//! The flaws in counting.
+
+mod controls;
+
+pub(super) use controls::CONTROLS;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use otpost_domain::{Admission, Bucket, Profile, Resend, SessionId, Verdict};
+use otpost_ports::{
+    Action, Admitted, Applied, Command, Counters, Ledger, Limited, Opening, Outcome, Quotas,
+    SessionStore, StoreError, Subject, admit,
+};
+use otpost_testkit::sample;
+
+use super::{Flaw, Flawed};
+
+/// What is counted, of whom something was ever counted.
+pub(super) type Book = BTreeMap<Subject, Counters>;
+
+impl Flawed {
+    /// What an opening is made of before it is judged. Says what was counted until then.
+    pub(super) fn spoil_before_opening(&self, opening: &mut Opening) -> Book {
+        if let Some(book) = self.uncounted.lock().unwrap().take() {
+            self.set_book(book);
+        }
+        if self.has(Flaw::IgnoresTheExemption) {
+            opening.context.is_exempt = false;
+        }
+        if let (true, Some(quotas)) = (self.has(Flaw::OpensTheHeld), &mut opening.quotas) {
+            quotas.profile = Profile::Standard;
+        }
+        self.book()
+    }
+
+    /// Makes of a sound answer and commit what the flaw would have made of it.
+    pub(super) fn spoil_admitted(
+        &self,
+        before: Book,
+        opening: &Opening,
+        admitted: Admitted,
+    ) -> Admitted {
+        let owner = &opening.context.owner;
+        let Some(quotas) = &opening.quotas else {
+            return admitted;
+        };
+        match admitted {
+            Admitted::Open(counted) => {
+                self.spoil_open(before, opening);
+                Admitted::Open(counted)
+            }
+            Admitted::Limited(limited) => {
+                Admitted::Limited(self.spoil_refused(&before, opening, quotas, limited))
+            }
+            Admitted::OnHold => {
+                if self.has(Flaw::ChargesTheHeld) {
+                    self.charge_a_little(&Subject::project(&owner.project));
+                }
+                Admitted::OnHold
+            }
+        }
+    }
+
+    fn spoil_open(&self, before: Book, opening: &Opening) {
+        let project = &opening.context.owner.project;
+        let forgotten = match self.flaw {
+            Some(Flaw::ForgetsTheInstallation) => Some(Subject::installation()),
+            Some(Flaw::ForgetsTheNetwork) => Some(Subject::network_of(project, &sample::NETWORK)),
+            Some(Flaw::CountsRecipientsPerProject) => {
+                Some(Subject::recipient(&opening.context.recipient))
+            }
+            _ => None,
+        };
+        if let Some(subject) = forgotten {
+            let was = before.get(&subject).copied().unwrap_or_default();
+            self.change(&subject, |counters| *counters = was);
+        }
+        if self.has(Flaw::ChargesLate) {
+            *self.uncounted.lock().unwrap() = Some(self.book());
+            self.set_book(before);
+        }
+        if self.has(Flaw::LosesTheExemption) {
+            let mut row = self.row(opening.session.id()).expect("it was opened");
+            row.stored.context.is_exempt = false;
+            self.put(row);
+        }
+        self.keep_whole_seconds();
+    }
+
+    fn spoil_refused(
+        &self,
+        before: &Book,
+        opening: &Opening,
+        quotas: &Quotas,
+        mut limited: Limited,
+    ) -> Limited {
+        if self.has(Flaw::OpensTheLimited) {
+            self.inner.edit(|tables| tables.insert(opening.clone()));
+        }
+        if self.has(Flaw::ChargesTheLimited) {
+            self.charge_a_little(&Subject::project(&opening.context.owner.project));
+        }
+        if self.has(Flaw::WaitsWholeSeconds) {
+            let secs = limited.wait.as_millis().div_ceil(1_000);
+            limited.wait = Duration::from_secs(u64::try_from(secs).unwrap());
+        }
+        if self.has(Flaw::NamesTheShortestWait) {
+            limited = shortest(before, opening, quotas).unwrap_or(limited);
+        }
+        limited
+    }
+
+    /// Reads, lets everyone else do the same, and writes what was right before.
+    pub(super) async fn race_to_open(&self, opening: Opening) -> Admitted {
+        let mut ledger = self.inner.ledger(&opening.subjects()).await.unwrap();
+        tokio::task::yield_now().await;
+        let admitted = admit(&opening, &mut ledger, opening.at);
+        if let Admitted::Open(_) = admitted {
+            self.inner.edit(|tables| {
+                tables.count(&ledger);
+                tables.insert(opening);
+            });
+        }
+        admitted
+    }
+
+    /// What a command is made of before it is judged. Says what was counted until then.
+    pub(super) fn spoil_before_command(&self, command: &mut Command) -> Book {
+        let before = self.book();
+        let held = match &command.action {
+            Action::Submit(_) => Flaw::JudgesTheHeld,
+            Action::Resend(_) => Flaw::MailsTheHeld,
+        };
+        if let (true, Some(quotas)) = (self.has(held), &mut command.quotas) {
+            quotas.profile = Profile::Standard;
+        }
+        if self.has(Flaw::IgnoresTheLadder) {
+            self.change_all(|counters| counters.failures = 0);
+        }
+        before
+    }
+
+    /// Makes of sound counters what the flaw would have made of them.
+    pub(super) async fn spoil_counters(
+        &self,
+        before: Book,
+        id: &SessionId,
+        command: &Command,
+        applied: &Result<Applied, StoreError>,
+    ) {
+        let project = Subject::project(&command.owner.project);
+        let is_judged = command.quotas.is_some() && matches!(applied, Ok(Applied::Judged(_)));
+        if self.has(Flaw::IgnoresTheLadder) && !is_judged {
+            for (subject, was) in &before {
+                self.change(subject, |counters| counters.failures = was.failures);
+            }
+        }
+        if command.quotas.is_none() {
+            if self.has(Flaw::CountsTests) {
+                self.charge_a_little(&project);
+            }
+            return;
+        }
+        match applied {
+            Ok(Applied::Judged(judged)) => {
+                let recipient = Subject::recipient(&judged.stored.context.recipient);
+                self.spoil_judged(&before, &project, &recipient, judged.outcome);
+            }
+            Ok(Applied::Limited(_)) => {
+                if self.has(Flaw::ChargesTheLimited) {
+                    self.charge_a_little(&project);
+                }
+                let judged = match command.action {
+                    Action::Submit(_) => Flaw::JudgesTheLimited,
+                    Action::Resend(_) => Flaw::MailsTheLimited,
+                };
+                if self.has(judged) {
+                    let mut command = command.clone();
+                    command.quotas = None;
+                    let applied = self.inner.apply(id, command).await;
+                    assert!(matches!(applied, Ok(Applied::Judged(_))), "{applied:?}");
+                }
+            }
+            Ok(Applied::NotFound) => {
+                if self.has(Flaw::ForgetsUnknownVerifications) {
+                    self.set_book(before);
+                }
+            }
+            Err(_) => {
+                if self.has(Flaw::ChargesWhatWasNotJudged) {
+                    self.charge_a_little(&project);
+                }
+            }
+        }
+        self.keep_whole_seconds();
+    }
+
+    fn spoil_judged(
+        &self,
+        before: &Book,
+        project: &Subject,
+        recipient: &Subject,
+        outcome: Outcome,
+    ) {
+        let was = before.get(recipient).copied().unwrap_or_default().failures;
+        let was_failed = before.get(project).copied().unwrap_or_default().buckets[2];
+        let is_verified = matches!(outcome, Outcome::Submitted(Verdict::Verified));
+        let is_malformed = matches!(outcome, Outcome::Submitted(Verdict::Malformed { .. }));
+        let is_elsewhere = *project != Subject::project(&sample::owner().project);
+        let is_mailed = matches!(outcome, Outcome::Resent(Resend::Repeat | Resend::Renew));
+        let is_refused = matches!(
+            outcome,
+            Outcome::Resent(Resend::Wait { .. } | Resend::Refuse(_))
+        );
+
+        if self.has(Flaw::IgnoresTheLadder) && !is_verified {
+            self.change(recipient, |counters| counters.failures += was);
+        }
+        if self.has(Flaw::CountsTheMalformed) && is_malformed {
+            self.change(recipient, |counters| counters.failures += 1);
+        }
+        let forgets = self.has(Flaw::ForgetsFailures)
+            || self.has(Flaw::ForgetsFailuresElsewhere) && is_elsewhere
+            || self.has(Flaw::KeepsFailuresOfTheVerified) && is_verified;
+        if forgets {
+            self.change(recipient, |counters| counters.failures = was);
+        }
+        let forgets = self.has(Flaw::ForgetsFailuresOfProjects) && !is_verified
+            || self.has(Flaw::GivesNothingBack) && is_verified;
+        if forgets {
+            self.change(project, |counters| counters.buckets[2] = was_failed);
+        }
+        if self.has(Flaw::ForgetsResends) && is_mailed {
+            self.set_book(before.clone());
+        }
+        if self.has(Flaw::ChargesRefusedResends) && is_refused {
+            self.charge_a_little(project);
+        }
+    }
+
+    /// What is shown where the ledger has this.
+    pub(super) fn spoil_ledger(&self, subjects: &BTreeSet<Subject>, ledger: Ledger) -> Ledger {
+        if self.has(Flaw::LedgerForgetsWhatItShowed) && subjects.len() > 1 {
+            self.set_book(Book::new());
+        }
+        if self.has(Flaw::LedgerShowsOneSubject) {
+            let first = subjects.first().into_iter();
+            let rows = first.map(|subject| (subject.clone(), ledger.counters(subject)));
+            return Ledger::new(rows);
+        }
+        ledger
+    }
+
+    pub(super) fn spoil_after_purge(&self) {
+        if self.has(Flaw::PurgeForgetsFailures) {
+            self.change_all(|counters| counters.failures = 0);
+        }
+    }
+
+    fn book(&self) -> Book {
+        self.inner.edit(|tables| tables.counters.clone())
+    }
+
+    fn set_book(&self, book: Book) {
+        self.inner.edit(|tables| tables.counters = book);
+    }
+
+    fn change(&self, subject: &Subject, change: impl FnOnce(&mut Counters)) {
+        self.inner
+            .edit(|tables| change(tables.counters.entry(subject.clone()).or_default()));
+    }
+
+    fn change_all(&self, change: impl Fn(&mut Counters)) {
+        self.inner
+            .edit(|tables| tables.counters.values_mut().for_each(&change));
+    }
+
+    /// A charge that no limit notices.
+    fn charge_a_little(&self, subject: &Subject) {
+        self.change(subject, |counters| {
+            let [first, ..] = &mut counters.buckets;
+            *first = Bucket::from_micros(first.as_micros() + 1);
+        });
+    }
+
+    fn keep_whole_seconds(&self) {
+        if self.has(Flaw::KeepsWholeSeconds) {
+            self.change_all(|counters| {
+                counters.buckets = counters.buckets.map(|bucket| {
+                    let micros = bucket.as_micros();
+                    Bucket::from_micros(micros - micros % 1_000_000)
+                });
+            });
+        }
+    }
+}
+
+/// Of the caller's limits that refuse the one that waits for the shortest time.
+fn shortest(before: &Book, opening: &Opening, quotas: &Quotas) -> Option<Limited> {
+    let refusing = quotas.caller.iter().filter_map(|charge| {
+        let counters = before.get(&charge.subject).copied().unwrap_or_default();
+        match charge
+            .limit
+            .admit(counters.buckets[charge.bucket], opening.at)
+        {
+            Admission::Admitted(_) => None,
+            Admission::Wait(wait) => Some(Limited {
+                name: charge.name,
+                limit: charge.limit,
+                wait,
+            }),
+        }
+    });
+    refusing.min_by_key(|limited| limited.wait)
+}
