@@ -132,7 +132,7 @@ pub struct Charge {
     pub limit: Limit,
 }
 
-/// Limits of mails to a recipient: in a project, and threefold over the installation.
+/// Limits of mails to a recipient.
 #[derive(Clone, Copy, Debug)]
 pub struct RecipientLimits {
     /// `recipient_per_10_minutes`.
@@ -143,20 +143,48 @@ pub struct RecipientLimits {
     pub per_day: Limit,
 }
 
+impl RecipientLimits {
+    /// These limits, as they hold over all projects together: threefold.
+    #[must_use]
+    pub const fn over_installation(self) -> Self {
+        Self {
+            per_10_minutes: self.per_10_minutes.times(INSTALLATION_TIMES),
+            per_hour: self.per_hour.times(INSTALLATION_TIMES),
+            per_day: self.per_day.times(INSTALLATION_TIMES),
+        }
+    }
+
+    fn charges(self, subject: &Subject) -> [Charge; 3] {
+        let named = [
+            (0, "recipient_per_10_minutes", self.per_10_minutes),
+            (1, "recipient_per_hour", self.per_hour),
+            (2, "recipient_per_day", self.per_day),
+        ];
+        named.map(|(bucket, name, limit)| Charge {
+            subject: subject.clone(),
+            bucket,
+            name,
+            limit,
+        })
+    }
+}
+
 /// What a command of a live key is counted against.
 #[derive(Clone, Debug)]
 pub struct Quotas {
     /// Charges to the caller: its project, its network, the installation. Judged first.
     pub caller: Vec<Charge>,
-    /// Limits of the recipient, charged where a mail is queued. Judged last.
+    /// Limits of the recipient in this project, charged where a mail is queued. Judged last.
     pub recipient: RecipientLimits,
+    /// Limits of the recipient over all projects, the same for each of them: they share a row.
+    pub everywhere: RecipientLimits,
     /// `project_failures_per_day`.
     pub failures: Limit,
     /// What becomes of an address with many failures.
     pub profile: Profile,
 }
 
-/// Times over which a recipient's limits stand for the whole installation.
+/// Times that a recipient's limits are granted over all projects together.
 const INSTALLATION_TIMES: u32 = 3;
 /// The bucket of a project in which its failures are counted.
 const FAILURES_BUCKET: usize = 2;
@@ -185,31 +213,12 @@ impl Quotas {
 
     /// Charges for one more mail to a recipient.
     pub(crate) fn of_recipient(&self, owner: &Owner, recipient: &RecipientDigest) -> Vec<Charge> {
-        let RecipientLimits {
-            per_10_minutes,
-            per_hour,
-            per_day,
-        } = self.recipient;
-        let named = [
-            ("recipient_per_10_minutes", per_10_minutes),
-            ("recipient_per_hour", per_hour),
-            ("recipient_per_day", per_day),
-        ];
         let of_project = Subject::recipient_of(&owner.project, recipient);
         let everywhere = Subject::recipient(recipient);
-        let charges = |subject: Subject, times: u32| {
-            named
-                .into_iter()
-                .enumerate()
-                .map(move |(bucket, (name, limit))| Charge {
-                    subject: subject.clone(),
-                    bucket,
-                    name,
-                    limit: limit.times(times),
-                })
-        };
-        charges(of_project, 1)
-            .chain(charges(everywhere, INSTALLATION_TIMES))
+        let in_project = self.recipient.charges(&of_project);
+        in_project
+            .into_iter()
+            .chain(self.everywhere.charges(&everywhere))
             .collect()
     }
 
@@ -223,15 +232,11 @@ impl Quotas {
         now: Timestamp,
     ) -> Standing {
         let failures = ledger.counters(&Subject::recipient(recipient)).failures;
-        Standing::new(failures, self.profile)
-            .with_single_guess(self.has_failed_too_often(owner, ledger, now))
-    }
-
-    /// Whether the project has used up its failures of the day.
-    #[must_use]
-    pub fn has_failed_too_often(&self, owner: &Owner, ledger: &Ledger, now: Timestamp) -> bool {
-        let bucket = ledger.counters(&Subject::project(&owner.project)).buckets[FAILURES_BUCKET];
-        matches!(self.failures.admit(bucket, now), Admission::Wait(_))
+        let is_past = matches!(
+            self.one_more_failure(owner, ledger, now),
+            Admission::Wait(_)
+        );
+        Standing::new(failures, self.profile).with_single_guess(is_past)
     }
 
     /// The limit of failures where it refuses: only under the strict profile.
@@ -241,14 +246,19 @@ impl Quotas {
         ledger: &Ledger,
         now: Timestamp,
     ) -> Option<Limited> {
-        let bucket = ledger.counters(&Subject::project(&owner.project)).buckets[FAILURES_BUCKET];
-        match (self.profile, self.failures.admit(bucket, now)) {
+        match (self.profile, self.one_more_failure(owner, ledger, now)) {
             (Profile::Strict, Admission::Wait(wait)) => {
                 let (name, limit) = ("project_failures_per_day", self.failures);
                 Some(Limited { name, limit, wait })
             }
             (Profile::Standard | Profile::Strict, _) => None,
         }
+    }
+
+    /// Whether the project's failures of the day leave room for one more.
+    fn one_more_failure(&self, owner: &Owner, ledger: &Ledger, now: Timestamp) -> Admission {
+        let project = ledger.counters(&Subject::project(&owner.project));
+        self.failures.admit(project.buckets[FAILURES_BUCKET], now)
     }
 
     /// Writes a wrong guess down: for its address, and for its project.

@@ -22,8 +22,11 @@ pub struct Limits {
     /// Wrong codes of a project. Past it nobody is refused, but every session has one guess; the
     /// strict profile refuses.
     pub project_failures_per_day: Limit,
-    /// Mails to a recipient.
+    /// Mails of this project to a recipient.
     pub recipient: RecipientLimits,
+    /// Mails of all projects to a recipient: the same in every project, for they are counted
+    /// together.
+    pub recipient_everywhere: RecipientLimits,
     /// Sends for one network.
     pub client_ip_per_10_minutes: Limit,
     /// Sends for one network.
@@ -60,16 +63,18 @@ impl Limits {
     #[must_use]
     pub fn off() -> Self {
         let off = Limit::new(0, DAY);
+        let recipient = RecipientLimits {
+            per_10_minutes: off,
+            per_hour: off,
+            per_day: off,
+        };
         Self {
             project_sends_per_minute: off,
             project_verifies_per_minute: off,
             project_reads_per_minute: off,
             project_failures_per_day: off,
-            recipient: RecipientLimits {
-                per_10_minutes: off,
-                per_hour: off,
-                per_day: off,
-            },
+            recipient,
+            recipient_everywhere: recipient,
             client_ip_per_10_minutes: off,
             client_ip_per_day: off,
             installation_mails_per_minute: off,
@@ -136,11 +141,11 @@ impl Limits {
     }
 
     fn quotas(&self, caller: Vec<Charge>, profile: Profile) -> Quotas {
-        let (recipient, failures) = (self.recipient, self.project_failures_per_day);
         Quotas {
             caller,
-            recipient,
-            failures,
+            recipient: self.recipient,
+            everywhere: self.recipient_everywhere,
+            failures: self.project_failures_per_day,
             profile,
         }
     }
@@ -149,16 +154,18 @@ impl Limits {
 /// The documented defaults.
 impl Default for Limits {
     fn default() -> Self {
+        let recipient = RecipientLimits {
+            per_10_minutes: Limit::new(5, TEN_MINUTES),
+            per_hour: Limit::new(10, HOUR),
+            per_day: Limit::new(20, DAY),
+        };
         Self {
             project_sends_per_minute: Limit::new(60, MINUTE),
             project_verifies_per_minute: Limit::new(600, MINUTE),
             project_reads_per_minute: Limit::new(1_200, MINUTE),
             project_failures_per_day: Limit::new(1_000, DAY),
-            recipient: RecipientLimits {
-                per_10_minutes: Limit::new(5, TEN_MINUTES),
-                per_hour: Limit::new(10, HOUR),
-                per_day: Limit::new(20, DAY),
-            },
+            recipient,
+            recipient_everywhere: recipient.over_installation(),
             client_ip_per_10_minutes: Limit::new(10, TEN_MINUTES),
             client_ip_per_day: Limit::new(50, DAY),
             installation_mails_per_minute: Limit::new(0, MINUTE),

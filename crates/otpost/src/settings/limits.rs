@@ -52,6 +52,10 @@ pub(crate) fn read(reader: &mut Reader, prefix: &str, base: &Limits) -> Limits {
         let limit = place(&mut limits);
         *limit = quota(reader, &format!("{prefix}limits.{name}"), *limit);
     }
+    if prefix.is_empty() {
+        // A project has its own limits and shares those over all.
+        limits.recipient_everywhere = limits.recipient.over_installation();
+    }
     let path = format!("{prefix}limits.exempt_recipients");
     if let Some(recipients) = reader.list(&path) {
         let read: Vec<_> = recipients.iter().map(|text| Exempt::parse(text)).collect();
@@ -77,6 +81,7 @@ pub(crate) fn off(limits: &Limits) -> Limits {
         let limit = place(&mut off);
         *limit = limit.times(0);
     }
+    off.recipient_everywhere = off.recipient.over_installation();
     off
 }
 

@@ -378,7 +378,8 @@ fn a_project_has_what_it_does_not_set_from_all() {
 fn limits_are_those_that_are_set_and_a_project_overrides_them() {
     let toml = "[limits]\nrecipient_per_hour = 7\npeer_requests_per_second = 0\n\
                 exempt_recipients = [\"qa@Example.com\", \"Example.NET\"]\n\
-                [projects.shop.limits]\nclient_ip_per_day = 3\nexempt_recipients = []";
+                [projects.shop.limits]\nclient_ip_per_day = 3\nexempt_recipients = []\n\
+                recipient_per_day = 1";
     let environment = [("OTPOST_LIMITS__INSTALLATION_MAILS_PER_MINUTE", "9")];
     let settings = load(toml, &environment).unwrap();
     let (general, shop) = (
@@ -391,6 +392,12 @@ fn limits_are_those_that_are_set_and_a_project_overrides_them() {
     assert_eq!(shop.recipient.per_hour, Limit::new(7, 3_600));
     assert_eq!(general.client_ip_per_day, Limit::new(50, 86_400));
     assert_eq!(shop.client_ip_per_day, Limit::new(3, 86_400));
+    assert_eq!(shop.recipient.per_day, Limit::new(1, 86_400));
+    for limits in [general, shop] {
+        let shared = limits.recipient_everywhere;
+        assert_eq!(shared.per_hour, Limit::new(21, 3_600));
+        assert_eq!(shared.per_day, Limit::new(60, 86_400), "one row, one limit");
+    }
     let everywhere = Limit::new(9, 60);
     assert_eq!(general.installation_mails_per_minute, everywhere);
     assert_eq!(shop.installation_mails_per_minute, everywhere);

@@ -288,7 +288,7 @@ async fn past_its_wrong_codes_of_the_day_a_strict_project_is_refused() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_limit_of_0_is_off_a_project_has_its_own_and_the_exempt_have_none() {
-    let toml = "[limits]\nrecipient_per_10_minutes = 0\nrecipient_per_day = 1\n\
+    let toml = "[limits]\nrecipient_per_10_minutes = 0\nrecipient_per_day = 3\n\
                 [projects.default.limits]\nrecipient_per_day = 7\n\
                 exempt_recipients = [\"qa@Example.com\", \"Example.NET\"]";
     let (_place, _otpost, api) = dev(toml);

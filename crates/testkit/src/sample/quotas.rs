@@ -68,13 +68,15 @@ fn quotas<const N: usize>(
         name,
         limit: named(name),
     });
+    let recipient = RecipientLimits {
+        per_10_minutes,
+        per_hour,
+        per_day,
+    };
     Quotas {
         caller: caller.to_vec(),
-        recipient: RecipientLimits {
-            per_10_minutes,
-            per_hour,
-            per_day,
-        },
+        recipient,
+        everywhere: recipient.over_installation(),
         failures,
         profile: Profile::Standard,
     }
