@@ -38,6 +38,16 @@ pub struct Metered<T> {
     pub counted: Vec<Counted>,
 }
 
+impl<T> Metered<T> {
+    /// An answer that nothing was charged for.
+    pub(crate) fn free(answer: T) -> Self {
+        Self {
+            answer,
+            counted: Vec::new(),
+        }
+    }
+}
+
 /// The use cases of the API: [`send`](Self::send), [`verify`](Self::verify),
 /// [`resend`](Self::resend), [`status`](Self::status), and [`authenticate`](Self::authenticate)
 /// before each.

@@ -3,7 +3,7 @@
 use otpost_domain::{Refusal, Resend, SessionId, Timestamp};
 use otpost_ports::{Action, Applied, MessageId, Outcome};
 
-use crate::verify::{foreign_outcome, unmetered};
+use crate::verify::foreign_outcome;
 use crate::{Caller, Limited, Metered, Otp, ServiceError};
 
 /// The answer, committed before it was given.
@@ -46,8 +46,8 @@ impl Otp {
             policy.limits.of_mail(project, None, policy.profile, vault)
         });
         let judged = match self.apply(caller, session_id, action, quotas).await? {
-            Applied::Limited(limited) => return Ok(unmetered(ResendAnswer::Limited(limited))),
-            Applied::NotFound => return Ok(unmetered(ResendAnswer::NotFound)),
+            Applied::Limited(limited) => return Ok(Metered::free(ResendAnswer::Limited(limited))),
+            Applied::NotFound => return Ok(Metered::free(ResendAnswer::NotFound)),
             Applied::Judged(judged) => *judged,
         };
         let answer = match judged.outcome {

@@ -5,7 +5,6 @@ use std::sync::PoisonError;
 use otpost_domain::{Address, Admission, SessionId, Standing, Status, Timestamp};
 use otpost_ports::{Counted, DeliveryState, RecipientDigest};
 
-use crate::verify::unmetered;
 use crate::{Caller, Limited, Metered, Otp, ServiceError};
 
 /// A session as its owner sees it.
@@ -52,7 +51,7 @@ impl Otp {
         let now = self.ports.clock.now();
         let counted = match self.count_read(caller, now) {
             Ok(counted) => counted,
-            Err(limited) => return Ok(unmetered(StatusAnswer::Limited(limited))),
+            Err(limited) => return Ok(Metered::free(StatusAnswer::Limited(limited))),
         };
         let Some(stored) = self.find(caller, session_id).await? else {
             let answer = StatusAnswer::NotFound;

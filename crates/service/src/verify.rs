@@ -59,8 +59,8 @@ impl Otp {
         let policy = self.policies.of(&caller.owner.project);
         let quotas = caller.live(|project| policy.limits.of_verification(project, policy.profile));
         let judged = match self.apply(caller, &session_id, action, quotas).await? {
-            Applied::Limited(limited) => return Ok(unmetered(VerifyAnswer::Limited(limited))),
-            Applied::NotFound => return Ok(unmetered(VerifyAnswer::NotFound)),
+            Applied::Limited(limited) => return Ok(Metered::free(VerifyAnswer::Limited(limited))),
+            Applied::NotFound => return Ok(Metered::free(VerifyAnswer::NotFound)),
             Applied::Judged(judged) => *judged,
         };
         let answer = match judged.outcome {
@@ -94,14 +94,6 @@ impl Otp {
             Applied::Judged(judged) if !self.is_retained(&judged.stored) => Applied::NotFound,
             applied => applied,
         })
-    }
-}
-
-/// An answer that nothing was charged for.
-pub(crate) fn unmetered<T>(answer: T) -> Metered<T> {
-    Metered {
-        answer,
-        counted: Vec::new(),
     }
 }
 
