@@ -7,6 +7,11 @@ mod m20261122_000002_sessions;
 mod m20261122_000003_deliveries;
 mod m20261122_000004_counters;
 mod m20261122_000005_exempt_recipients;
+mod m20261122_000006_kept_answers;
+mod m20261122_000007_audit_log;
+mod m20261122_000008_uses_of_keys;
+mod m20261122_000009_sessions_by_recipient;
+mod m20261122_000010_old_failures;
 
 /// Every migration, in the order of their application.
 #[derive(Clone, Copy, Debug)]
@@ -20,6 +25,11 @@ impl MigratorTrait for Migrator {
             Box::new(m20261122_000003_deliveries::Migration),
             Box::new(m20261122_000004_counters::Migration),
             Box::new(m20261122_000005_exempt_recipients::Migration),
+            Box::new(m20261122_000006_kept_answers::Migration),
+            Box::new(m20261122_000007_audit_log::Migration),
+            Box::new(m20261122_000008_uses_of_keys::Migration),
+            Box::new(m20261122_000009_sessions_by_recipient::Migration),
+            Box::new(m20261122_000010_old_failures::Migration),
         ]
     }
 }

@@ -1,13 +1,14 @@
 //! Every test that needs no extra server: units and contracts, documentation, README.
 
 use crate::problem::Outcome;
-use crate::process::{cargo, has_cargo, left_out, run};
+use crate::process::{answers, cargo, has_cargo, left_out, run};
 use crate::readme;
 
 const MEND: &str = "run the named test alone: cargo test -p PACKAGE NAME";
 
 /// A newcomer's machine passes this with nothing but the toolchain; what is left out is said.
 pub(crate) fn all() -> Outcome {
+    browser()?;
     if has_cargo("nextest") {
         run(
             &mut cargo(&["nextest", "run", "--workspace", "--all-features"]),
@@ -28,4 +29,16 @@ pub(crate) fn all() -> Outcome {
         "mend the example in the documentation",
     )?;
     readme::test()
+}
+
+/// Whether the pages of `otpost dev` can be looked at: their tests pass over it in silence.
+fn browser() -> Outcome {
+    let is_there = |program| answers(program, &["--version"]);
+    if is_there("chromium") && is_there("chromedriver") {
+        return Ok(());
+    }
+    left_out(
+        "the tests in a browser: chromium or chromedriver is not installed",
+        "Debian: apt-get install chromium chromium-driver",
+    )
 }

@@ -11,9 +11,12 @@
 //! | seal | HKDF(salt = session, ikm = master, info = `"otp-seal/v1" 00 ‖ field`) |
 //! | recipient | HKDF(salt = none, ikm = index key, info = `"otp-recipient/v1" 00`) |
 //! | network | HKDF(salt = none, ikm = index key, info = `"otp-network/v1" 00`) |
+//! | idempotency key | HKDF(salt = none, ikm = index key, info = `"otp-idempotency/v1" 00`) |
+//! | request | HKDF(salt = none, ikm = index key, info = `"otp-request/v1" 00`) |
 
 mod entropy;
 mod hkdf;
+mod idempotency;
 mod key_ring;
 mod new_keys;
 mod seal;

@@ -93,5 +93,6 @@ const fn name(field: SealedField) -> &'static [u8] {
     match field {
         SealedField::Address => b"address",
         SealedField::Variables => b"variables",
+        SealedField::Answer => b"answer",
     }
 }

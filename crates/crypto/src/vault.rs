@@ -6,21 +6,26 @@ use otpost_domain::{
     Address, ApiKey, Code, CodeLength, FoldedAddress, KeyDigest, Network, SessionId, derivation,
 };
 use otpost_ports::{
-    CodeSecret, Entropy, NetworkDigest, RecipientDigest, Sealed, SealedField, Vault, VaultError,
+    CodeSecret, Endpoint, Entropy, IdempotencyDigest, NetworkDigest, Owner, RecipientDigest,
+    RequestDigest, Sealed, SealedField, Vault, VaultError,
 };
 use ring::digest::{SHA256, digest};
-use ring::hmac::{HMAC_SHA256, Key, sign};
+use ring::hmac::{Context, HMAC_SHA256, Key, sign};
 
-use crate::{KeyRing, hkdf, seal};
+use crate::{KeyRing, hkdf, idempotency, seal};
 
 const RECIPIENT_LABEL: &[u8] = b"otp-recipient/v1\0";
 const NETWORK_LABEL: &[u8] = b"otp-network/v1\0";
+const IDEMPOTENCY_LABEL: &[u8] = b"otp-idempotency/v1\0";
+const REQUEST_LABEL: &[u8] = b"otp-request/v1\0";
 
 /// Derives, seals and digests with the keys of a ring.
 pub struct RingVault {
     ring: KeyRing,
     recipients: Key,
     networks: Key,
+    idempotency_keys: Key,
+    requests: Key,
     entropy: Arc<dyn Entropy>,
 }
 
@@ -31,10 +36,14 @@ impl RingVault {
         let of_index = |label| hkdf::key(&[], ring.index(), &[label], HMAC_SHA256);
         let recipients = of_index(RECIPIENT_LABEL);
         let networks = of_index(NETWORK_LABEL);
+        let idempotency_keys = of_index(IDEMPOTENCY_LABEL);
+        let requests = of_index(REQUEST_LABEL);
         Self {
             ring,
             recipients,
             networks,
+            idempotency_keys,
+            requests,
             entropy,
         }
     }
@@ -71,6 +80,24 @@ impl Vault for RingVault {
     fn digest_network(&self, network: &Network) -> NetworkDigest {
         let tag = sign(&self.networks, network.as_bytes());
         NetworkDigest(head(tag.as_ref()))
+    }
+
+    fn digest_idempotency_key(
+        &self,
+        owner: &Owner,
+        endpoint: Endpoint,
+        key: &str,
+    ) -> IdempotencyDigest {
+        let message = idempotency::message(owner, endpoint, key);
+        let tag = sign(&self.idempotency_keys, &message);
+        IdempotencyDigest(head(tag.as_ref()))
+    }
+
+    fn digest_request(&self, key: &IdempotencyDigest, body: &[u8]) -> RequestDigest {
+        let mut request = Context::with_key(&self.requests);
+        request.update(&key.0);
+        request.update(body);
+        RequestDigest(head(request.sign().as_ref()))
     }
 
     fn seal(

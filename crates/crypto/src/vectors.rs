@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use otpost_domain::{Address, CodeLength, SessionId, derivation};
-use otpost_ports::{CodeSecret, Vault};
+use otpost_domain::{Address, CodeLength, Mode, ProjectName, SessionId, derivation};
+use otpost_ports::{CodeSecret, Endpoint, Owner, Vault};
 use ring::{hkdf as ring_hkdf, hmac};
 
 use crate::vault::sha256;
@@ -114,4 +114,26 @@ fn the_documented_session_has_the_documented_key_and_codes() {
         code.unwrap().reveal().to_owned()
     });
     assert_eq!(codes, ["160351", "070862", "307505", "284175"]);
+}
+
+/// Computed from the documented layout by another implementation of HMAC.
+#[test]
+fn the_documented_request_has_the_documented_digests() {
+    let ring = KeyRing::unchecked(&[(1, [1; 32])], 1, run(0x60));
+    let vault = RingVault::new(ring, Arc::new(OsEntropy::new()));
+    let owner = Owner {
+        project: ProjectName::parse("acme").unwrap(),
+        mode: Mode::Test,
+    };
+
+    let key = vault.digest_idempotency_key(&owner, Endpoint::Resend, "key-1");
+    assert_eq!(
+        hex(&key.0),
+        "e3efe7b466c2ca79ac5dc2ad2b2bc3eabd52e482435fec678bd78dd675522a87"
+    );
+    let request = vault.digest_request(&key, br#"{"email":"person@example.com"}"#);
+    assert_eq!(
+        hex(&request.0),
+        "2b758ca45af1c4f8d40c789e49a152c3f6946b166db39b55b53756b7c38c2ac4"
+    );
 }

@@ -140,16 +140,38 @@ impl KeyDigest {
     }
 }
 
+/// One thing that a key may do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Permission {
+    /// To send, verify, resend, and see the status.
+    Otp,
+    /// To look recipients of its project up, to release and to erase them.
+    Admin,
+}
+
+impl Permission {
+    /// Its name, as command lines, databases and answers write it.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Otp => "otp",
+            Self::Admin => "admin",
+        }
+    }
+}
+
 /// What a key may do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub struct Permissions {
-    /// The four endpoints of the API.
+    /// [`Permission::Otp`].
     pub otp: bool,
+    /// [`Permission::Admin`].
+    pub admin: bool,
 }
 
 impl Permissions {
-    /// Every permission's name, as command lines and databases write it.
-    pub const NAMES: [&'static str; 1] = ["otp"];
+    /// Every permission's name.
+    pub const NAMES: [&'static str; 2] = [Permission::Otp.name(), Permission::Admin.name()];
 
     /// The permissions named in `names`, separated by blanks; `None` for an unknown one.
     #[must_use]
@@ -158,16 +180,31 @@ impl Permissions {
         for name in names.split_whitespace() {
             match name {
                 "otp" => permissions.otp = true,
+                "admin" => permissions.admin = true,
                 _ => return None,
             }
         }
         Some(permissions)
     }
 
+    /// Whether `permission` is among them.
+    #[must_use]
+    pub const fn include(self, permission: Permission) -> bool {
+        match permission {
+            Permission::Otp => self.otp,
+            Permission::Admin => self.admin,
+        }
+    }
+
     /// The names of what is permitted, separated by blanks.
     #[must_use]
-    pub fn names(self) -> &'static str {
-        if self.otp { "otp" } else { "" }
+    pub const fn names(self) -> &'static str {
+        match (self.otp, self.admin) {
+            (false, false) => "",
+            (true, false) => "otp",
+            (false, true) => "admin",
+            (true, true) => "otp admin",
+        }
     }
 }
 
@@ -202,6 +239,17 @@ mod tests {
         ] {
             assert!(ApiKey::parse(presented).is_none(), "{presented}");
         }
+    }
+
+    #[test]
+    fn permissions_survive_their_names() {
+        for (otp, admin) in [(false, false), (true, false), (false, true), (true, true)] {
+            let permissions = Permissions { otp, admin };
+            assert_eq!(Permissions::parse(permissions.names()), Some(permissions));
+            assert_eq!(permissions.include(Permission::Otp), otp);
+            assert_eq!(permissions.include(Permission::Admin), admin);
+        }
+        assert_eq!(Permissions::parse("otp root"), None);
     }
 
     #[test]

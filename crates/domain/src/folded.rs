@@ -5,11 +5,12 @@ use core::fmt;
 
 use crate::Address;
 
-/// Providers that deliver `a.b@` and `ab@` to the same mailbox.
-const DOTS_IGNORED_BY: [&str; 2] = ["gmail.com", "googlemail.com"];
+/// A provider that delivers `a.b@` and `ab@` to the same mailbox, under either of its domains.
+/// The first stands for both. <https://support.google.com/mail/answer/10313>
+const GMAIL: [&str; 2] = ["gmail.com", "googlemail.com"];
 
-/// An address in which spellings of one mailbox meet: lower case, without `+tag`, without dots
-/// for the providers known to ignore them.
+/// An address in which spellings of one mailbox meet: lower case, without `+tag`, and for the
+/// provider known to ignore them without dots and under one domain.
 ///
 /// Never mailed to, never kept: only its keyed digest is.
 #[derive(Clone, PartialEq, Eq, Hash)]
@@ -25,11 +26,13 @@ impl FoldedAddress {
             _ => local,
         };
         let mut folded = untagged.to_ascii_lowercase();
-        if DOTS_IGNORED_BY.contains(&address.domain()) {
+        let mut domain = address.domain();
+        if GMAIL.contains(&domain) {
             folded.retain(|character| character != '.');
+            domain = GMAIL[0];
         }
         folded.push('@');
-        folded.push_str(address.domain());
+        folded.push_str(domain);
         Self(folded)
     }
 
@@ -56,7 +59,8 @@ mod tests {
             ("User+a+b@Example.com", "user@example.com"),
             ("U.Ser@example.com", "u.ser@example.com"),
             ("U.Ser+x@gmail.com", "user@gmail.com"),
-            ("u.s.e.r@GoogleMail.com", "user@googlemail.com"),
+            ("u.s.e.r+x@GoogleMail.com", "user@gmail.com"),
+            ("u.ser@mail.googlemail.com", "u.ser@mail.googlemail.com"),
             ("+tag@example.com", "+tag@example.com"),
         ] {
             let address = Address::parse(typed).unwrap();

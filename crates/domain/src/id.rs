@@ -18,6 +18,9 @@ impl SessionId {
     /// Length in bytes.
     pub const BYTES: usize = 22;
 
+    /// Stands for a text that cannot be an identifier: no session has it.
+    pub const NONE: Self = Self([0; Self::BYTES]);
+
     /// An identifier for a session opened at `now`, made unique by `random`.
     #[must_use]
     pub fn new(now: Timestamp, random: [u8; 16]) -> Self {

@@ -25,6 +25,7 @@ pub struct Standing {
     failures: u32,
     profile: Profile,
     single_guess: bool,
+    is_last_failure: bool,
 }
 
 impl Standing {
@@ -35,15 +36,25 @@ impl Standing {
             failures,
             profile,
             single_guess: false,
+            is_last_failure: false,
         }
     }
 
     /// The same standing, where the project has used up its failures of the day: every session
     /// has one guess.
     #[must_use]
-    pub const fn with_single_guess(self, single_guess: bool) -> Self {
+    pub const fn with_single_guess(self) -> Self {
         Self {
-            single_guess,
+            single_guess: true,
+            ..self
+        }
+    }
+
+    /// The same standing, where one more failure uses up those of the project.
+    #[must_use]
+    pub const fn with_last_failure(self) -> Self {
+        Self {
+            is_last_failure: true,
             ..self
         }
     }
@@ -53,8 +64,21 @@ impl Standing {
     pub const fn after_failure(self) -> Self {
         Self {
             failures: self.failures.saturating_add(1),
+            single_guess: self.single_guess || self.is_last_failure,
             ..self
         }
+    }
+
+    /// Failures since the last success.
+    #[must_use]
+    pub const fn failures(self) -> u32 {
+        self.failures
+    }
+
+    /// Whether the next failure uses up those of the project.
+    #[must_use]
+    pub const fn is_last_failure(self) -> bool {
+        self.is_last_failure
     }
 
     /// Whether only an administrator can let the address go on.
@@ -106,7 +130,10 @@ mod tests {
 
     #[test]
     fn a_project_past_its_failures_has_single_guesses() {
-        let standing = Standing::default().with_single_guess(true);
+        let standing = Standing::default().with_single_guess();
         assert_eq!(standing.attempts_max(5), 1);
+        let last = Standing::default().with_last_failure();
+        assert_eq!(last.attempts_max(5), 5);
+        assert_eq!(last.after_failure().attempts_max(5), 1);
     }
 }

@@ -21,16 +21,18 @@ impl Language {
         &self.0
     }
 
-    /// The one of `available` that serves a reader of `wanted` best: the tag itself, else the
-    /// tag shortened from its end (RFC 4647, 3.4, lookup).
+    /// The one of `available` that serves a reader of `wanted` best: the tag itself, else what it
+    /// is another name for, else the same of the tag shortened from its end (RFC 4647, 3.4,
+    /// lookup). So `zh-HK` finds `zh-Hant`, `pt` finds `pt-BR`, and `no-NO` finds `nb`.
     #[must_use]
     pub fn nearest<'a>(available: &'a [Self], wanted: &str) -> Option<&'a Self> {
+        let find = |tag: &str| {
+            let mut available = available.iter();
+            available.find(|one| one.0.eq_ignore_ascii_case(tag))
+        };
         let mut range = wanted;
         loop {
-            if let Some(found) = available
-                .iter()
-                .find(|one| one.0.eq_ignore_ascii_case(range))
-            {
+            if let Some(found) = find(range).or_else(|| find(stands_for(range)?)) {
                 return Some(found);
             }
             let (head, _) = range.rsplit_once('-')?;
@@ -41,6 +43,35 @@ impl Language {
             };
         }
     }
+}
+
+/// What a tag means that names no script or region, or is another name, where cutting it short
+/// would lose its reader. A part of CLDR 48, `common/supplemental`.
+const MEANT: [(&str, &[&str]); 7] = [
+    // likelySubtags.xml: the script in which a region writes.
+    ("zh-Hans", &["zh"]),
+    ("zh-Hant", &["zh-TW", "zh-HK", "zh-MO"]),
+    ("pt-BR", &["pt"]),
+    // supplementalData.xml, parentLocales.
+    (
+        "pt-PT",
+        &[
+            "pt-AO", "pt-CH", "pt-CV", "pt-FR", "pt-GQ", "pt-GW", "pt-LU", "pt-MO", "pt-MZ",
+            "pt-ST", "pt-TL",
+        ],
+    ),
+    // supplementalMetadata.xml, languageAlias. Who writes `nn` reads `nb`.
+    ("nb", &["no", "nn"]),
+    ("he", &["iw"]),
+    ("id", &["in"]),
+];
+
+fn stands_for(tag: &str) -> Option<&'static str> {
+    let is_it = |name: &&str| name.eq_ignore_ascii_case(tag);
+    let mut meant = MEANT.iter();
+    meant
+        .find(|(_, names)| names.iter().any(is_it))
+        .map(|(meant, _)| *meant)
 }
 
 impl fmt::Display for Language {
@@ -68,5 +99,52 @@ mod tests {
             let nearest = Language::nearest(&available, wanted).map(Language::as_str);
             assert_eq!(nearest, found, "{wanted}");
         }
+    }
+
+    #[test]
+    fn a_reader_is_understood_by_region_and_by_an_old_name() {
+        let available = [
+            "en", "es", "he", "id", "nb", "pt-BR", "pt-PT", "zh-Hans", "zh-Hant",
+        ]
+        .map(Language::new);
+        for (wanted, found) in [
+            ("zh", "zh-Hans"),
+            ("zh-CN", "zh-Hans"),
+            ("zh-SG", "zh-Hans"),
+            ("zh-Hans-HK", "zh-Hans"),
+            ("zh-TW", "zh-Hant"),
+            ("ZH-hk", "zh-Hant"),
+            ("zh-MO-x-a", "zh-Hant"),
+            ("zh-Hant-CN", "zh-Hant"),
+            ("pt", "pt-BR"),
+            ("pt-BR", "pt-BR"),
+            ("pt-US", "pt-BR"),
+            ("pt-PT", "pt-PT"),
+            ("pt-AO", "pt-PT"),
+            ("pt-mz", "pt-PT"),
+            ("no", "nb"),
+            ("no-NO", "nb"),
+            ("nn-NO", "nb"),
+            ("iw", "he"),
+            ("iw-IL", "he"),
+            ("in-ID", "id"),
+            ("es-419", "es"),
+            ("en-GB-oxendict", "en"),
+        ] {
+            let nearest = Language::nearest(&available, wanted).map(Language::as_str);
+            assert_eq!(nearest, Some(found), "{wanted}");
+        }
+        assert_eq!(Language::nearest(&available, "fr"), None);
+    }
+
+    #[test]
+    fn what_a_tag_stands_for_is_taken_only_where_it_is() {
+        let portuguese = ["pt-BR"].map(Language::new);
+        let nearest = Language::nearest(&portuguese, "pt-PT").map(Language::as_str);
+        assert_eq!(nearest, Some("pt-BR"), "better than another language");
+
+        let norwegian = ["no", "nb"].map(Language::new);
+        let nearest = Language::nearest(&norwegian, "no").map(Language::as_str);
+        assert_eq!(nearest, Some("no"), "its own name comes first");
     }
 }

@@ -4,7 +4,7 @@ use actix_web::web::{self, ServiceConfig};
 use actix_web::{FromRequest, Handler, HttpResponse, Resource, Responder, guard};
 
 use crate::error::{ApiError, BadRequest};
-use crate::{health, resend, send, status, verify};
+use crate::{health, recipients, resend, send, status, verify};
 
 /// The API and the two paths that a load balancer asks.
 pub(crate) fn routes(config: &mut ServiceConfig) {
@@ -13,12 +13,15 @@ pub(crate) fn routes(config: &mut ServiceConfig) {
         .service(post("/api/v1/otp/verify", verify::handle))
         .service(post("/api/v1/otp/resend", resend::handle))
         .service(get("/api/v1/otp/status/{session_id}", status::handle))
+        .service(post("/api/v1/otp/recipients/lookup", recipients::look_up))
+        .service(post("/api/v1/otp/recipients/release", recipients::release))
+        .service(post("/api/v1/otp/recipients/erase", recipients::erase))
         .service(get("/healthz", health::alive))
         .service(get("/readyz", health::ready));
 }
 
 /// A path that answers POST.
-fn post<F, Args>(path: &str, handler: F) -> Resource
+pub(crate) fn post<F, Args>(path: &str, handler: F) -> Resource
 where
     F: Handler<Args>,
     Args: FromRequest + 'static,

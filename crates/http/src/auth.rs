@@ -1,13 +1,11 @@
 //! Who is calling: the bearer credential of RFC 6750, 2.1.
 
-use std::future::Future;
 use std::net::IpAddr;
-use std::pin::Pin;
 
-use actix_web::dev::Payload;
 use actix_web::http::header::{AUTHORIZATION, HeaderMap, HeaderValue};
 use actix_web::web::Data;
-use actix_web::{FromRequest, HttpMessage, HttpRequest};
+use actix_web::{HttpMessage, HttpRequest};
+use otpost_domain::{Network, Permission};
 use otpost_service::{AccessError, Caller, Otp, ServiceError};
 
 use crate::error::{ApiError, Denied, Refused};
@@ -23,49 +21,72 @@ pub(crate) struct Access {
 pub(crate) struct UsesTestKey;
 
 impl Access {
-    /// Judges the credential of a request, unless its peer was refused too often.
+    /// Judges the credential of a request that needs a permission, unless its peer was refused too
+    /// often.
     ///
     /// # Errors
     ///
     /// 400, 401, 403, 429, or that nobody can tell.
-    pub(crate) async fn of(request: &HttpRequest) -> Result<Self, ApiError> {
+    pub(crate) async fn of(request: &HttpRequest, needs: Permission) -> Result<Self, ApiError> {
         let otp = use_cases(request)?;
+        let peers = peers(request)?;
         let headers = request.headers();
+        let origin = request.peer_addr();
+        let origin = origin.map(|peer| peers.origin(peer.ip(), headers));
+        let from = origin.and_then(|origin| origin.client);
         let credential = bearer(headers);
-        let Some((peers, address)) = peer(request) else {
-            return Self::judge(request, otp, credential?).await;
+        let Some(origin) = origin.filter(|_| !peers.is_off()) else {
+            return Self::judge(request, otp, credential?, from, needs).await;
         };
         let key = credential.as_ref().copied().ok();
-        let network = peers.network(address, headers);
-        peers
-            .check(&network, key, otp.now())
+        let charge = peers
+            .check(Network::of(origin.nearest), key, otp.now())
             .map_err(Refused::RateLimited)?;
+        let give_back = || {
+            if let Some(charge) = &charge {
+                peers.give_back(charge, otp.now());
+            }
+        };
         let judged = match credential {
-            Ok(key) => Self::judge(request, otp.clone(), key).await,
+            Ok(key) => Self::judge(request, otp.clone(), key, from, needs).await,
             Err(denied) => Err(denied.into()),
         };
         match &judged {
-            Ok(_) | Err(ApiError::Denied(Denied::KeyWithoutPermission)) => {
+            Ok(_) | Err(ApiError::Denied(Denied::KeyWithout(_))) => {
                 if let Some(key) = key {
                     peers.welcome(key);
                 }
+                give_back();
             }
             Err(ApiError::Denied(
                 Denied::NoCredentials
                 | Denied::MalformedCredentials
                 | Denied::KeyRefused
                 | Denied::ForeignSite,
-            )) => peers.charge(network, key, otp.now()),
+            )) => {
+                if let Some(key) = key {
+                    peers.forget(key);
+                }
+            }
             // Nobody could tell.
-            Err(ApiError::Service(_) | ApiError::BadRequest(_) | ApiError::Refused(_)) => {}
+            Err(ApiError::Service(_) | ApiError::BadRequest(_) | ApiError::Refused(_)) => {
+                give_back();
+            }
         }
         judged
     }
 
-    async fn judge(request: &HttpRequest, otp: Data<Otp>, key: &str) -> Result<Self, ApiError> {
-        let caller = otp.authenticate(key).await.map_err(|error| match error {
+    async fn judge(
+        request: &HttpRequest,
+        otp: Data<Otp>,
+        key: &str,
+        from: Option<IpAddr>,
+        needs: Permission,
+    ) -> Result<Self, ApiError> {
+        let judged = otp.authenticate(key, from, needs).await;
+        let caller = judged.map_err(|error| match error {
             AccessError::Unauthorized => Denied::KeyRefused.into(),
-            AccessError::Forbidden => Denied::KeyWithoutPermission.into(),
+            AccessError::Forbidden(lacking) => Denied::KeyWithout(lacking).into(),
             AccessError::Service(cause) => ApiError::Service(cause),
         })?;
         if caller.is_test() {
@@ -75,29 +96,16 @@ impl Access {
     }
 }
 
-impl FromRequest for Access {
-    type Error = ApiError;
-    type Future = Pin<Box<dyn Future<Output = Result<Self, ApiError>>>>;
-
-    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        let request = request.clone();
-        Box::pin(async move { Self::of(&request).await })
-    }
-}
-
 /// The use cases that the server was started with.
 pub(crate) fn use_cases(request: &HttpRequest) -> Result<Data<Otp>, ServiceError> {
     let otp = request.app_data::<Data<Otp>>().cloned();
     otp.ok_or_else(|| ServiceError::Broken("the server has no use cases".into()))
 }
 
-/// Who asks, and what is known of peers; `None` where they have no limit or no address.
-fn peer(request: &HttpRequest) -> Option<(&Peers, IpAddr)> {
-    let peers = request.app_data::<Data<Peers>>()?;
-    if peers.is_off() {
-        return None;
-    }
-    Some((peers, request.peer_addr()?.ip()))
+/// What is known of who asks.
+fn peers(request: &HttpRequest) -> Result<&Peers, ServiceError> {
+    let peers = request.app_data::<Data<Peers>>().map(|peers| &***peers);
+    peers.ok_or_else(|| ServiceError::Broken("the server knows no peers".into()))
 }
 
 /// The one bearer credential of a request.

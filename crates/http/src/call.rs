@@ -8,11 +8,13 @@ use actix_web::dev::Payload;
 use actix_web::http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap};
 use actix_web::web::{self, Bytes, Data};
 use actix_web::{FromRequest, HttpRequest};
-use otpost_service::{Caller, Otp, Rules, UnknownMembers};
+use otpost_domain::Permission;
+use otpost_service::{Caller, Idempotency, Otp, Rules, UnknownMembers};
 
 use crate::auth::Access;
 use crate::error::{ApiError, BadRequest};
 use crate::fields::{Field, Fields, Noted};
+use crate::idempotency;
 use crate::json;
 
 /// The largest body in bytes: 16 KiB.
@@ -25,6 +27,8 @@ const BODY_TIMEOUT: Duration = Duration::from_secs(8);
 
 /// What an endpoint reads from a body.
 pub(crate) trait Body: Sized {
+    /// What a key must permit.
+    const NEEDS: Permission;
     /// The members that it knows, in documented order.
     const FIELDS: &'static [Field];
 
@@ -37,6 +41,8 @@ pub(crate) struct Call<T> {
     pub(crate) otp: Data<Otp>,
     pub(crate) caller: Caller,
     pub(crate) body: T,
+    /// Whether it is to be carried out once; means nothing to an endpoint that says nothing of it.
+    pub(crate) idempotency: Option<Idempotency>,
 }
 
 impl<T: Body + 'static> FromRequest for Call<T> {
@@ -47,12 +53,19 @@ impl<T: Body + 'static> FromRequest for Call<T> {
         let request = request.clone();
         let payload = web::Payload::from_request(&request, payload);
         Box::pin(async move {
-            let Access { otp, caller } = Access::of(&request).await?;
+            let Access { otp, caller } = Access::of(&request, T::NEEDS).await?;
             check_content_type(request.headers())?;
             check_length(request.headers())?;
             let payload = payload.await.map_err(|_| interrupted())?;
-            let body = parse(&receive(payload).await?, &otp.rules(&caller))?;
-            Ok(Self { otp, caller, body })
+            let bytes = receive(payload).await?;
+            let idempotency = idempotency::asked(request.headers(), &bytes)?;
+            let body = parse(&bytes, &otp.rules(&caller))?;
+            Ok(Self {
+                otp,
+                caller,
+                body,
+                idempotency,
+            })
         })
     }
 }

@@ -17,7 +17,8 @@ const ALLOWED: HeaderValue =
     HeaderValue::from_static("Authorization, Content-Type, Idempotency-Key");
 /// Response headers that a script may read, besides those that it always may.
 const EXPOSED: HeaderValue = HeaderValue::from_static(
-    "Otpost-Delivery, Otpost-Test, RateLimit, RateLimit-Policy, Retry-After, X-Request-Id",
+    "Idempotent-Replayed, Otpost-Delivery, Otpost-Test, RateLimit, RateLimit-Policy, Retry-After, \
+     X-Request-Id",
 );
 /// How long a browser may keep what a preflight said, in seconds.
 const MAX_AGE: HeaderValue = HeaderValue::from_static("600");

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use actix_web::http::StatusCode;
 use actix_web::http::header::{ALLOW, HeaderName, RETRY_AFTER, WWW_AUTHENTICATE};
 use actix_web::{HttpResponse, ResponseError};
-use otpost_domain::Verdict;
+use otpost_domain::{Permission, Verdict};
 use otpost_service::{Limited, ServiceError};
 use serde::Serialize;
 
@@ -38,8 +38,8 @@ pub(crate) enum Denied {
     MalformedCredentials,
     #[error("the key is not accepted")]
     KeyRefused,
-    #[error("the key lacks the permission")]
-    KeyWithoutPermission,
+    #[error("the key lacks the permission {}", .0.name())]
+    KeyWithout(Permission),
     #[error("a foreign host or site")]
     ForeignSite,
 }
@@ -80,6 +80,8 @@ pub(crate) enum Refused {
     NoResendLeft,
     #[error("the address is on hold")]
     OnHold,
+    #[error("the idempotency key was used for another request")]
+    IdempotencyKeyReused,
     #[error("the limit {} is reached", .0.name)]
     RateLimited(Limited),
 }
@@ -177,12 +179,7 @@ impl Denied {
                 "The API key is not accepted.",
                 r#"Bearer realm="otp", error="invalid_token""#,
             ),
-            Self::KeyWithoutPermission => (
-                StatusCode::FORBIDDEN,
-                "FORBIDDEN",
-                "The API key lacks the permission \"otp\".",
-                r#"Bearer realm="otp", error="insufficient_scope", scope="otp""#,
-            ),
+            Self::KeyWithout(permission) => return lacking(permission),
             Self::ForeignSite => {
                 return Row::new(
                     StatusCode::FORBIDDEN,
@@ -193,6 +190,13 @@ impl Denied {
         };
         Row::new(status, code, message).header(WWW_AUTHENTICATE, challenge.to_owned())
     }
+}
+
+fn lacking(permission: Permission) -> Row<'static> {
+    let name = permission.name();
+    let message = format!("The API key lacks the permission \"{name}\".");
+    let challenge = format!(r#"Bearer realm="otp", error="insufficient_scope", scope="{name}""#);
+    Row::new(StatusCode::FORBIDDEN, "FORBIDDEN", message).header(WWW_AUTHENTICATE, challenge)
 }
 
 impl BadRequest {
@@ -272,6 +276,12 @@ impl Refused {
                 "RECIPIENT_ON_HOLD",
                 "Too many wrong codes were submitted for this address. An administrator has to \
                  release it.",
+            ),
+            Self::IdempotencyKeyReused => Row::new(
+                StatusCode::UNPROCESSABLE_ENTITY,
+                "IDEMPOTENCY_KEY_REUSED",
+                "This Idempotency-Key was sent before with another body. Repeat a request with \
+                 the same body to the byte, and give every new request a key of its own.",
             ),
             Self::RateLimited(limited) => rate_limited(&limited),
         }

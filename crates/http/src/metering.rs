@@ -3,12 +3,9 @@
 
 use std::fmt::Write as _;
 
-use actix_web::HttpResponse;
-use actix_web::http::header::{HeaderName, HeaderValue};
+use actix_web::http::header::HeaderName;
 use otpost_domain::{Allowance, Limit};
 use otpost_service::{Counted, Limited};
-
-use crate::error::ApiError;
 
 pub(crate) const RATE_LIMIT: HeaderName = HeaderName::from_static("ratelimit");
 pub(crate) const RATE_LIMIT_POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
@@ -38,24 +35,16 @@ impl Lists {
     }
 }
 
-/// The answer, also one that is no success, with what is left of every limit that was charged for
-/// it.
-pub(crate) fn metered(answer: Result<HttpResponse, ApiError>, counted: &[Counted]) -> HttpResponse {
-    let mut response = answer.unwrap_or_else(HttpResponse::from_error);
+/// What is left of every limit that was charged, and nothing where none was.
+pub(crate) fn of_counted(counted: &[Counted]) -> Option<[(HeaderName, String); 2]> {
     if counted.is_empty() {
-        return response;
+        return None;
     }
     let mut lists = Lists::default();
     for one in scarcest(counted) {
         lists.add(one.name, one.limit, one.allowance);
     }
-    for (name, value) in lists.fields() {
-        // Names of limits are ASCII, so this always is a value.
-        if let Ok(value) = HeaderValue::from_str(&value) {
-            response.headers_mut().insert(name, value);
-        }
-    }
-    response
+    Some(lists.fields())
 }
 
 /// The fields of an answer that a limit refused.
@@ -109,38 +98,26 @@ mod tests {
         }
     }
 
-    fn header(response: &HttpResponse, name: HeaderName) -> Option<&str> {
-        response
-            .headers()
-            .get(name)
-            .map(|value| value.to_str().unwrap())
-    }
-
     #[test]
     fn every_limit_is_an_item_and_stands_there_once() {
         for (of_project, everywhere, quota, left) in [(4, 14, 5, 4), (4, 1, 15, 1), (3, 3, 5, 3)] {
-            let limits = [
+            let told = of_counted(&[
                 counted("recipient", 5, of_project),
                 counted("project", 60, 59),
                 counted("recipient", 15, everywhere),
-            ];
-            let response = metered(Ok(HttpResponse::Ok().finish()), &limits);
+            ]);
+            let limits = format!(r#""recipient";r={left};t=7, "project";r=59;t=7"#);
+            let policies = format!(r#""recipient";q={quota};w=600, "project";q=60;w=600"#);
             assert_eq!(
-                header(&response, RATE_LIMIT).unwrap(),
-                format!(r#""recipient";r={left};t=7, "project";r=59;t=7"#)
-            );
-            assert_eq!(
-                header(&response, RATE_LIMIT_POLICY).unwrap(),
-                format!(r#""recipient";q={quota};w=600, "project";q=60;w=600"#)
+                told.unwrap(),
+                [(RATE_LIMIT, limits), (RATE_LIMIT_POLICY, policies)]
             );
         }
     }
 
     #[test]
     fn what_was_not_counted_says_nothing() {
-        let response = metered(Ok(HttpResponse::Ok().finish()), &[]);
-        assert_eq!(header(&response, RATE_LIMIT), None);
-        assert_eq!(header(&response, RATE_LIMIT_POLICY), None);
+        assert_eq!(of_counted(&[]), None);
     }
 
     #[test]

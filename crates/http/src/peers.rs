@@ -6,10 +6,10 @@ use std::net::IpAddr;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use actix_web::http::header::HeaderMap;
-use otpost_domain::{Admission, Bucket, Limit, Network, Timestamp};
+use otpost_domain::{AddressRange, Admission, Bucket, Limit, Network, Timestamp};
 use otpost_service::Limited;
 
-use crate::proxies::{self, ProxyRange};
+use crate::proxies::{self, Origin};
 
 /// The limit's name.
 const NAME: &str = "peer_requests_per_second";
@@ -17,17 +17,32 @@ const NAME: &str = "peer_requests_per_second";
 const PEERS_MAX: usize = 10_000;
 /// The most keys that are remembered as accepted.
 const KEYS_MAX: usize = 10_000;
+/// A charge in tenths.
+const WHOLE: u32 = 10;
 
 /// What peers have used of their limit, for this process alone.
 ///
-/// Only refused credentials are charged. Once a peer has used its limit up, a key is looked up for
-/// it only if this process accepted that key before, so that nobody who shares an address with an
-/// attacker, such as everyone behind a proxy that is not named, loses an access that works.
+/// A credential is charged before it is judged, so that however many are judged at once, no more
+/// are than the limit lets through. What an accepted one was charged is given back.
+///
+/// A key that this process accepted before is not charged, and is looked up also for a peer that
+/// has used its limit up: an attacker does not take it from others at the same address, such as
+/// all behind a proxy that is not named. That does not hold for a key that this process has not
+/// accepted yet, as none is after a restart: from such a peer it is refused like any other, until
+/// the limit lets one through and that one happens to be it.
 pub(crate) struct Peers {
     limit: Limit,
-    trusted: Vec<ProxyRange>,
+    trusted: Vec<AddressRange>,
     keys: RandomState,
     seen: Mutex<Seen>,
+}
+
+/// What was charged for one credential. It stays charged unless it is given back, also when nobody
+/// waits for the answer any more: or else whoever hangs up would have lookups for nothing.
+pub(crate) struct Charge {
+    peer: Network,
+    /// The peer's, after it.
+    bucket: Bucket,
 }
 
 #[derive(Default)]
@@ -39,7 +54,7 @@ struct Seen {
 }
 
 impl Peers {
-    pub(crate) fn new(limit: Limit, trusted: Vec<ProxyRange>) -> Self {
+    pub(crate) fn new(limit: Limit, trusted: Vec<AddressRange>) -> Self {
         Self {
             limit,
             trusted,
@@ -53,30 +68,35 @@ impl Peers {
         self.limit.is_off()
     }
 
-    /// Who asks: the network of the nearest address that is no trusted proxy.
-    pub(crate) fn network(&self, peer: IpAddr, headers: &HeaderMap) -> Network {
-        Network::of(proxies::client(peer, headers, &self.trusted))
+    /// Who asks, as far as proxies tell.
+    pub(crate) fn origin(&self, peer: IpAddr, headers: &HeaderMap) -> Origin {
+        proxies::origin(peer, headers, &self.trusted)
     }
 
-    /// Whether a key may be looked up for this peer, or a credential be refused in detail.
+    /// Lets a credential be judged for who asks, and charges the network: a key, or none that can
+    /// be read. `None` where nothing was charged, for a key that was accepted before.
     ///
     /// # Errors
     ///
     /// The limit, once the peer has used it up.
     pub(crate) fn check(
         &self,
-        peer: &Network,
+        peer: Network,
         key: Option<&str>,
         now: Timestamp,
-    ) -> Result<(), Limited> {
-        let seen = self.seen();
-        let bucket = seen.buckets.get(peer).copied().unwrap_or_default();
+    ) -> Result<Option<Charge>, Limited> {
+        let mut seen = self.seen();
+        if key.is_some_and(|key| seen.accepted.contains(&self.hash(key))) {
+            return Ok(None);
+        }
+        let bucket = seen.buckets.get(&peer).copied().unwrap_or_default();
         match self.limit.admit(bucket, now) {
-            Admission::Admitted(_) => Ok(()),
-            Admission::Wait(_)
-                if key.is_some_and(|key| seen.accepted.contains(&self.hash(key))) =>
-            {
-                Ok(())
+            Admission::Admitted(bucket) => {
+                if seen.buckets.len() >= PEERS_MAX && !seen.buckets.contains_key(&peer) {
+                    self.make_room(&mut seen.buckets, now);
+                }
+                seen.buckets.insert(peer, bucket);
+                Ok(Some(Charge { peer, bucket }))
             }
             Admission::Wait(wait) => Err(Limited {
                 name: NAME,
@@ -96,18 +116,18 @@ impl Peers {
         seen.accepted.insert(self.hash(key));
     }
 
-    /// Charges a peer whose credential was refused, and forgets the key.
-    pub(crate) fn charge(&self, peer: Network, key: Option<&str>, now: Timestamp) {
-        let mut seen = self.seen();
-        if let Some(key) = key {
-            seen.accepted.remove(&self.hash(key));
+    /// Forgets a key that was refused.
+    pub(crate) fn forget(&self, key: &str) {
+        self.seen().accepted.remove(&self.hash(key));
+    }
+
+    /// Gives a charge back, unless time has paid it back already.
+    pub(crate) fn give_back(&self, charge: &Charge, now: Timestamp) {
+        if self.limit.allowance(charge.bucket, now).full_in_secs == 0 {
+            return;
         }
-        if seen.buckets.len() >= PEERS_MAX && !seen.buckets.contains_key(&peer) {
-            self.make_room(&mut seen.buckets, now);
-        }
-        let bucket = seen.buckets.entry(peer).or_default();
-        if let Admission::Admitted(next) = self.limit.admit(*bucket, now) {
-            *bucket = next;
+        if let Some(bucket) = self.seen().buckets.get_mut(&charge.peer) {
+            *bucket = self.limit.give_back(*bucket, WHOLE, now);
         }
     }
 
@@ -149,31 +169,58 @@ mod tests {
         Network::of(Ipv4Addr::from_bits(number).into())
     }
 
+    fn ask(peers: &Peers, number: u32, key: Option<&str>, now: Timestamp) -> Option<Charge> {
+        peers.check(peer(number), key, now).unwrap()
+    }
+
     fn is_refused(peers: &Peers, number: u32, key: Option<&str>, now: Timestamp) -> bool {
-        peers.check(&peer(number), key, now).is_err()
+        peers.check(peer(number), key, now).is_err()
     }
 
     #[test]
-    fn a_peer_is_refused_once_it_was_charged_its_quota_and_nobody_else_is() {
+    fn a_peer_is_refused_once_it_asked_for_its_quota_and_nobody_else_is() {
         let peers = peers(2);
         for _ in 0..2 {
-            assert!(!is_refused(&peers, 1, None, NOON));
-            peers.charge(peer(1), None, NOON);
+            assert!(ask(&peers, 1, None, NOON).is_some());
         }
-        let refused = peers.check(&peer(1), Some("unknown"), NOON).unwrap_err();
+        let refused = peers.check(peer(1), Some("unknown"), NOON).err().unwrap();
         assert_eq!((refused.name, refused.wait.as_millis()), (NAME, 500));
         assert!(!is_refused(&peers, 2, None, NOON));
         assert!(!is_refused(&peers, 1, None, NOON.plus_secs(1)));
     }
 
     #[test]
-    fn a_key_that_was_accepted_is_looked_up_until_it_is_refused() {
+    fn what_is_given_back_can_be_asked_for_again() {
+        let peers = peers(2);
+        ask(&peers, 1, None, NOON);
+        let charge = ask(&peers, 1, Some("good"), NOON).unwrap();
+        assert!(is_refused(&peers, 1, None, NOON));
+        peers.give_back(&charge, NOON);
+        assert!(!is_refused(&peers, 1, None, NOON));
+        assert!(is_refused(&peers, 1, None, NOON));
+    }
+
+    #[test]
+    fn what_time_has_paid_back_is_not_given_back_again() {
+        let peers = peers(2);
+        let charge = ask(&peers, 1, Some("slow"), NOON).unwrap();
+        let later = NOON.plus_secs(1);
+        for _ in 0..2 {
+            ask(&peers, 1, None, later);
+        }
+        peers.give_back(&charge, later);
+        assert!(is_refused(&peers, 1, None, later));
+    }
+
+    #[test]
+    fn a_key_that_was_accepted_is_not_charged_until_it_is_refused() {
         let peers = peers(1);
         peers.welcome("good");
-        peers.charge(peer(1), Some("bad"), NOON);
+        assert!(ask(&peers, 1, Some("good"), NOON).is_none());
+        assert!(ask(&peers, 1, Some("bad"), NOON).is_some());
         assert!(is_refused(&peers, 1, Some("bad"), NOON));
-        assert!(!is_refused(&peers, 1, Some("good"), NOON));
-        peers.charge(peer(1), Some("good"), NOON);
+        assert!(ask(&peers, 1, Some("good"), NOON).is_none());
+        peers.forget("good");
         assert!(is_refused(&peers, 1, Some("good"), NOON));
     }
 
@@ -183,7 +230,7 @@ mod tests {
         for number in 0..3 * 10_000 {
             // The clock moves, or all would owe alike.
             let now = Timestamp::from_millis(NOON.as_millis() + i64::from(number / 1000));
-            peers.charge(peer(number), None, now);
+            ask(&peers, number, None, now);
             peers.welcome(&number.to_string());
             let seen = peers.seen();
             assert!(seen.buckets.len() <= PEERS_MAX && seen.accepted.len() <= KEYS_MAX);
@@ -194,10 +241,10 @@ mod tests {
     fn what_is_forgotten_first_owes_least() {
         let peers = peers(2);
         for _ in 0..2 {
-            peers.charge(peer(0), None, NOON);
+            ask(&peers, 0, None, NOON);
         }
         for number in 1..2 * 10_000 {
-            peers.charge(peer(number), None, NOON);
+            ask(&peers, number, None, NOON);
         }
         assert!(is_refused(&peers, 0, None, NOON));
     }
@@ -206,10 +253,10 @@ mod tests {
     fn peers_that_owe_nothing_any_more_are_forgotten() {
         let peers = peers(2);
         for number in 0..10_000 {
-            peers.charge(peer(number), None, NOON);
+            ask(&peers, number, None, NOON);
         }
         assert_eq!(peers.seen().buckets.len(), PEERS_MAX);
-        peers.charge(peer(10_000), None, NOON.plus_secs(1));
+        ask(&peers, 10_000, None, NOON.plus_secs(1));
         assert_eq!(peers.seen().buckets.len(), 1);
     }
 }

@@ -4,17 +4,17 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use actix_web::{HttpRequest, HttpResponse};
-use otpost_domain::{Address, CodeLength, Network, TemplateName};
-use otpost_service::{Metered, Rules, SendError, SendRequest, Sent};
+use otpost_domain::{Address, CodeLength, Network, Permission, TemplateName};
+use otpost_service::{Rules, SendError, SendRequest};
 use serde::Serialize;
 
 use crate::call::{Body, Call};
 use crate::envelope;
 use crate::error::{ApiError, Refused};
-use crate::fields::{A_STRING, Field, Fields, Noted};
+use crate::fields::{Field, Fields, Noted};
 use crate::instant::Instant;
 use crate::languages;
-use crate::metering::metered;
+use crate::metered::metered;
 use crate::shared_fields::{self, EMAIL, TEMPLATE};
 use crate::variables::{self, VARIABLES};
 
@@ -38,6 +38,7 @@ pub(crate) struct SendBody {
 }
 
 impl Body for SendBody {
+    const NEEDS: Permission = Permission::Otp;
     const FIELDS: &'static [Field] = &[
         EMAIL,
         TEMPLATE,
@@ -49,9 +50,7 @@ impl Body for SendBody {
     ];
 
     fn read(fields: &mut Fields, rules: &Rules<'_>) -> Result<Self, Noted> {
-        let email = fields
-            .required_text(EMAIL.name, A_STRING)
-            .and_then(|typed| shared_fields::address(fields, &typed, rules));
+        let email = shared_fields::required_address(fields, rules);
         let template = template(fields, rules);
         let expires_in = expires_in(fields, rules);
         let code_length = code_length(fields, rules);
@@ -131,7 +130,12 @@ pub(crate) async fn handle(
     call: Call<SendBody>,
     request: HttpRequest,
 ) -> Result<HttpResponse, ApiError> {
-    let Call { otp, caller, body } = call;
+    let Call {
+        otp,
+        caller,
+        body,
+        idempotency,
+    } = call;
     let accepted = languages::accepted(request.headers());
     let wish = SendRequest {
         email: body.email,
@@ -141,22 +145,18 @@ pub(crate) async fn handle(
         languages: body.locale.into_iter().chain(accepted).collect(),
         variables: body.variables,
         client_ip: body.client_ip,
+        idempotency,
     };
     let sent = otp.send(&caller, wish).await.map_err(|error| match error {
         SendError::Limited(limited) => Refused::RateLimited(limited).into(),
         SendError::OnHold => Refused::OnHold.into(),
+        SendError::KeyReused => Refused::IdempotencyKeyReused.into(),
         SendError::Service(cause) => ApiError::Service(cause),
     })?;
-    let Metered { answer, counted } = sent;
-    let Sent {
-        session_id,
-        email,
-        expires_at,
-    } = answer;
     let answer = envelope::success(Answer {
-        session_id: session_id.to_string(),
-        email: email.as_str(),
-        expires_at: Instant(expires_at),
+        session_id: sent.answer.session_id.to_string(),
+        email: sent.answer.email.as_str(),
+        expires_at: Instant(sent.answer.expires_at),
     });
-    Ok(metered(Ok(answer), &counted))
+    Ok(metered(Ok(answer), &sent))
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 use actix_web::middleware::from_fn;
 use actix_web::web::Data;
 use actix_web::{App, HttpServer};
-use otpost_domain::Limit;
+use otpost_domain::{AddressRange, Limit};
 use otpost_service::Otp;
 use tokio_util::sync::CancellationToken;
 
@@ -16,7 +16,6 @@ use crate::app::{not_found, routes};
 use crate::cors::{self, Origins};
 use crate::dev::{self, Dev, DevInbox};
 use crate::peers::Peers;
-use crate::proxies::ProxyRange;
 use crate::shell;
 
 /// How long a client may take over the head of a request. With the next one, and as for the body,
@@ -44,7 +43,7 @@ pub struct Server {
     /// process alone.
     pub peer_limit: Limit,
     /// Reverse proxies whose `X-Forwarded-For` is believed. None by default: anyone can send it.
-    pub trusted_proxies: Vec<ProxyRange>,
+    pub trusted_proxies: Vec<AddressRange>,
     /// The routes of a development run. In production there are none.
     pub dev: Option<Dev>,
 }

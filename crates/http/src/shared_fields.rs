@@ -9,6 +9,12 @@ pub(crate) const EMAIL: Field = Field::new("email");
 pub(crate) const TEMPLATE: Field = Field::aliased("template", &["purpose"]);
 pub(crate) const SESSION_ID: Field = Field::aliased("session_id", &["request_id", "requestId"]);
 
+/// The address that must be there.
+pub(crate) fn required_address(fields: &mut Fields, rules: &Rules<'_>) -> Result<Address, Noted> {
+    let typed = fields.required_text(EMAIL.name, A_STRING)?;
+    address(fields, &typed, rules)
+}
+
 /// The address that a text is.
 pub(crate) fn address(
     fields: &mut Fields,
@@ -44,8 +50,9 @@ pub(crate) fn template(
     ))
 }
 
-/// The session that is named; `None` for a text that names none.
-pub(crate) fn session_id(fields: &mut Fields) -> Result<Option<SessionId>, Noted> {
+/// The session that is named. A text that can name none is [`SessionId::NONE`], so that it is
+/// counted and judged as one that nobody has.
+pub(crate) fn session_id(fields: &mut Fields) -> Result<SessionId, Noted> {
     let text = fields.required_text(SESSION_ID.name, A_STRING)?;
-    Ok(SessionId::parse(&text))
+    Ok(SessionId::parse(&text).unwrap_or(SessionId::NONE))
 }

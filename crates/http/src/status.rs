@@ -2,15 +2,15 @@
 
 use actix_web::http::header::{HeaderName, HeaderValue};
 use actix_web::{HttpRequest, HttpResponse};
-use otpost_domain::{SessionId, Status};
-use otpost_service::{DeliveryState, Metered, SessionView, StatusAnswer};
+use otpost_domain::{Permission, SessionId, Status};
+use otpost_service::{DeliveryState, SessionView, StatusAnswer};
 use serde::Serialize;
 
 use crate::auth::Access;
 use crate::envelope;
 use crate::error::{ApiError, Refused};
 use crate::instant::Instant;
-use crate::metering::metered;
+use crate::metered::metered;
 
 /// Tells what became of the last mail.
 pub(crate) const OTPOST_DELIVERY: HeaderName = HeaderName::from_static("otpost-delivery");
@@ -26,20 +26,20 @@ struct Answer<'a> {
 }
 
 /// Answers with what is true at this instant.
-pub(crate) async fn handle(access: Access, request: HttpRequest) -> Result<HttpResponse, ApiError> {
-    let Access { otp, caller } = access;
+pub(crate) async fn handle(request: HttpRequest) -> Result<HttpResponse, ApiError> {
+    let Access { otp, caller } = Access::of(&request, Permission::Otp).await?;
     let text = request.match_info().get("session_id").unwrap_or_default();
-    let session_id = SessionId::parse(text).ok_or(Refused::SessionNotFound)?;
-    let Metered { answer, counted } = otp.status(&caller, &session_id).await?;
-    let answer = match answer {
-        StatusAnswer::Found(view) => Ok(shown(*view)),
-        StatusAnswer::Limited(limited) => Err(Refused::RateLimited(limited).into()),
+    let session_id = SessionId::parse(text).unwrap_or(SessionId::NONE);
+    let looked = otp.status(&caller, &session_id).await?;
+    let answer = match &looked.answer {
+        StatusAnswer::Found(view) => Ok(shown(view)),
+        StatusAnswer::Limited(limited) => Err(Refused::RateLimited(*limited).into()),
         StatusAnswer::NotFound => Err(Refused::SessionNotFound.into()),
     };
-    Ok(metered(answer, &counted))
+    Ok(metered(answer, &looked))
 }
 
-fn shown(view: SessionView) -> HttpResponse {
+fn shown(view: &SessionView) -> HttpResponse {
     let SessionView {
         session_id,
         email,
@@ -57,9 +57,9 @@ fn shown(view: SessionView) -> HttpResponse {
             Status::Verified => "verified",
             Status::Expired => "expired",
         },
-        attempts,
-        max_attempts: attempts_max,
-        expires_at: Instant(expires_at),
+        attempts: *attempts,
+        max_attempts: *attempts_max,
+        expires_at: Instant(*expires_at),
     });
     let delivery = HeaderValue::from_static(match delivery {
         DeliveryState::Queued => "queued",

@@ -1,28 +1,29 @@
 //! `POST /verify`: judges what a person typed.
 
 use actix_web::HttpResponse;
-use otpost_domain::{Address, Candidate, SessionId, TemplateName};
-use otpost_service::{Metered, Rules, VerifyAnswer, VerifyRequest};
+use otpost_domain::{Address, Candidate, Permission, SessionId, TemplateName};
+use otpost_service::{Rules, VerifyAnswer, VerifyRequest};
 use serde::Serialize;
 
 use crate::call::{Body, Call};
 use crate::envelope;
 use crate::error::{ApiError, CodeDetails, Refused};
 use crate::fields::{Field, Fields, Noted};
-use crate::metering::metered;
+use crate::metered::metered;
 use crate::shared_fields::{self, EMAIL, SESSION_ID, TEMPLATE};
 
 const CODE: Field = Field::aliased("code", &["otp"]);
 
 /// The body of a request.
 pub(crate) struct VerifyBody {
-    session_id: Option<SessionId>,
+    session_id: SessionId,
     candidate: Candidate,
     email: Option<Address>,
     template: Option<TemplateName>,
 }
 
 impl Body for VerifyBody {
+    const NEEDS: Permission = Permission::Otp;
     const FIELDS: &'static [Field] = &[SESSION_ID, CODE, EMAIL, TEMPLATE];
 
     fn read(fields: &mut Fields, rules: &Rules<'_>) -> Result<Self, Noted> {
@@ -51,26 +52,33 @@ struct Answer<'a> {
 
 /// Answers once the judgement is committed.
 pub(crate) async fn handle(call: Call<VerifyBody>) -> Result<HttpResponse, ApiError> {
-    let Call { otp, caller, body } = call;
+    let Call {
+        otp,
+        caller,
+        body,
+        idempotency,
+    } = call;
     let submitted = VerifyRequest {
-        session_id: body.session_id.ok_or(Refused::SessionNotFound)?,
+        session_id: body.session_id,
         candidate: body.candidate,
         email: body.email,
         template: body.template,
+        idempotency,
     };
-    let Metered { answer, counted } = otp.verify(&caller, submitted).await?;
-    let answer = match answer {
+    let judged = otp.verify(&caller, submitted).await?;
+    let answer = match &judged.answer {
         VerifyAnswer::Verified { email } => Ok(envelope::success(Answer {
             verified: true,
             email: email.as_str(),
         })),
-        VerifyAnswer::Limited(limited) => Err(Refused::RateLimited(limited).into()),
+        VerifyAnswer::Limited(limited) => Err(Refused::RateLimited(*limited).into()),
+        VerifyAnswer::KeyReused => Err(Refused::IdempotencyKeyReused.into()),
         VerifyAnswer::NotFound => Err(Refused::SessionNotFound.into()),
         VerifyAnswer::Refused(verdict) => {
             let says_why = otp.rules(&caller).policy.error_details;
-            let details = CodeDetails::of(verdict).filter(|_| says_why);
+            let details = CodeDetails::of(*verdict).filter(|_| says_why);
             Err(Refused::InvalidCode(details).into())
         }
     };
-    Ok(metered(answer, &counted))
+    Ok(metered(answer, &judged))
 }

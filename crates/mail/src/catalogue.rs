@@ -11,18 +11,11 @@ use handlebars::{Handlebars, RenderError};
 use otpost_domain::{Language, TemplateName};
 use serde::Serialize;
 
-use crate::TemplateError;
-use crate::lifetime::Lifetime;
+use crate::built_in::{HTML_LAYOUT, INFORMAL, Layout, Source, TEXT_LAYOUT, TEXTS};
+use crate::lifetime::{Lifetime, UNITS};
 use crate::lint::{self, HELPERS};
-use crate::texts::{KEYS, Texts};
-
-/// The first language is the one of readers whose own there is not.
-const BUILT_IN: [(&str, &str, &str); 2] = [
-    ("en", "en.texts", include_str!("../templates/en.texts")),
-    ("de", "de.texts", include_str!("../templates/de.texts")),
-];
-const TEXT_LAYOUT: (&str, &str) = ("layout.txt", include_str!("../templates/layout.txt"));
-const HTML_LAYOUT: (&str, &str) = ("layout.html", include_str!("../templates/layout.html"));
+use crate::texts::{Line, Texts};
+use crate::{TemplateError, Tone, plural};
 
 /// What a reader sees.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -65,32 +58,31 @@ struct Page<'a> {
 pub(crate) struct Catalogue {
     languages: Vec<Language>,
     templates: Vec<TemplateName>,
-    /// Every text under its language, template and key; and the layout of the text part.
+    texts: Vec<Texts>,
+    /// Every text under its file and line; and the layout of the text part.
     plain: Handlebars<'static>,
     html: Handlebars<'static>,
-    /// Where each text stands, for errors.
-    places: BTreeMap<String, (String, usize)>,
 }
 
 impl Catalogue {
     pub(crate) fn built_in() -> Result<Self, TemplateError> {
-        let texts = BUILT_IN.map(|(tag, file, source)| (Language::new(tag), file, source));
-        Self::load(&texts, TEXT_LAYOUT, HTML_LAYOUT)
+        let sources: Vec<_> = TEXTS.into_iter().chain(INFORMAL).collect();
+        Self::load(&sources, TEXT_LAYOUT, HTML_LAYOUT)
     }
 
-    /// Reads `texts` (language, file name, content) and the layouts (file name, content), and
-    /// renders everything once, so that a missing value is an error now and not at night.
+    /// Reads texts and layouts, and renders everything once, so that a missing value is an error
+    /// now and not at night.
     fn load(
-        texts: &[(Language, &str, &str)],
-        text_layout: (&str, &str),
-        html_layout: (&str, &str),
+        sources: &[Source<'_>],
+        text_layout: Layout<'_>,
+        html_layout: Layout<'_>,
     ) -> Result<Self, TemplateError> {
         let mut catalogue = Self {
             languages: Vec::new(),
             templates: Vec::new(),
+            texts: Vec::new(),
             plain: registry(),
             html: registry(),
-            places: BTreeMap::new(),
         };
         catalogue.plain.register_escape_fn(handlebars::no_escape);
         let (file, source) = text_layout;
@@ -99,14 +91,14 @@ impl Catalogue {
         let (file, source) = html_layout;
         let layout = lint::compile(file, 1, source)?;
         catalogue.html.register_template(HTML_LAYOUT.0, layout);
-        for (language, file, source) in texts {
-            catalogue.add(&Texts::parse(language.clone(), file, source)?)?;
+        for source in sources {
+            catalogue.add(Texts::parse(source)?)?;
         }
         catalogue.prove()?;
         Ok(catalogue)
     }
 
-    fn add(&mut self, texts: &Texts) -> Result<(), TemplateError> {
+    fn add(&mut self, texts: Texts) -> Result<(), TemplateError> {
         if self.templates.is_empty() {
             self.templates = texts.templates().cloned().collect();
         }
@@ -114,50 +106,72 @@ impl Catalogue {
             let problem = "every language must have the same templates";
             return Err(TemplateError::new(&texts.file, 1, problem));
         }
-        for template in texts.templates() {
-            for key in KEYS {
-                let line = texts.get(template, key)?;
-                let text = lint::compile(&texts.file, line.number, &line.text)?;
-                let name = name_of(&texts.language, template, key);
-                self.plain.register_template(&name, text);
-                self.places.insert(name, (texts.file.clone(), line.number));
-            }
+        for line in texts.lines() {
+            let text = lint::compile(&texts.file, line.number, &line.text)?;
+            let name = name_of(&texts.file, line);
+            self.plain.register_template(&name, text);
         }
-        self.languages.push(texts.language.clone());
+        if !self.languages.contains(&texts.language) {
+            self.languages.push(texts.language.clone());
+        }
+        self.texts.push(texts);
         Ok(())
     }
 
     /// Renders every template in every language with and without what is optional.
     fn prove(&self) -> Result<(), TemplateError> {
-        const CODE: &str = "48291377";
-        const LIFETIME: Lifetime = Lifetime::Minutes(59);
         let named = BTreeMap::from([("name".to_owned(), "Ada".to_owned())]);
         let footer = ["Footer".to_owned()];
-        let samples = [(&BTreeMap::new(), [].as_slice()), (&named, &footer)];
-        for (language, template) in self.pairs() {
-            for (variables, footer) in samples {
-                let values = Values {
-                    code: CODE,
-                    product: "Product",
-                    lifetime: LIFETIME,
-                    footer,
-                    variables,
-                };
-                let content = self.content(language, template, values)?;
-                let lifetime = self.lifetime(language, template, LIFETIME)?;
-                let has_both = |part: &str| part.contains(CODE) && part.contains(&lifetime);
-                if !has_both(&content.text) || !has_both(&content.html) {
-                    let (file, line) = self.place(language, template, "validity");
-                    let problem = "a message must say its code and its lifetime in both parts";
-                    return Err(TemplateError::new(file, line, problem));
-                }
-                let units = ["seconds", "minutes", "hours"];
-                for (unit, form) in units
-                    .iter()
-                    .flat_map(|unit| [(unit, "one"), (unit, "other")])
-                {
-                    let key = format!("{unit}_{form}");
-                    self.fill(language, template, &key, &BTreeMap::from([("count", "2")]))?;
+        for (texts, template) in self.pairs() {
+            self.prove_content(texts, template, &BTreeMap::new(), &[])?;
+            self.prove_content(texts, template, &named, &footer)?;
+            self.prove_units(texts, template)?;
+        }
+        Ok(())
+    }
+
+    fn prove_content(
+        &self,
+        texts: &Texts,
+        template: &TemplateName,
+        variables: &BTreeMap<String, String>,
+        footer: &[String],
+    ) -> Result<(), TemplateError> {
+        const CODE: &str = "48291377";
+        const LIFETIME: Lifetime = Lifetime::Minutes(59);
+        let values = Values {
+            code: CODE,
+            product: "Product",
+            lifetime: LIFETIME,
+            footer,
+            variables,
+        };
+        let content = self.content(texts, template, values)?;
+        let lifetime = self.lifetime(texts, template, LIFETIME)?;
+        let has_both = |part: &str| part.contains(CODE) && part.contains(&lifetime);
+        if has_both(&content.text) && has_both(&content.html) {
+            return Ok(());
+        }
+        let line = texts.get(template, "validity")?.number;
+        let problem = "a message must say its code and its lifetime in both parts";
+        Err(TemplateError::new(&texts.file, line, problem))
+    }
+
+    /// A form may leave its count out only where it has but one: "two minutes" in a word, but not
+    /// "one minute" where 21 takes the same form.
+    fn prove_units(&self, texts: &Texts, template: &TemplateName) -> Result<(), TemplateError> {
+        for (form, counts) in plural::forms(&texts.language) {
+            for unit in UNITS {
+                let key = format!("{unit}_{form}");
+                for count in counts.iter().take(2).map(u64::to_string) {
+                    let values = BTreeMap::from([("count", count.as_str())]);
+                    let text = self.fill(texts, template, &key, &values)?;
+                    if counts.len() > 1 && !text.contains(&count) {
+                        let line = texts.get(template, &key)?.number;
+                        let problem =
+                            "more than one count takes this form, so it must say {{count}}";
+                        return Err(TemplateError::new(&texts.file, line, problem));
+                    }
                 }
             }
         }
@@ -172,21 +186,26 @@ impl Catalogue {
         &self.templates
     }
 
-    pub(crate) fn pairs(&self) -> impl Iterator<Item = (&Language, &TemplateName)> {
-        let templates = &self.templates;
-        self.languages
-            .iter()
-            .flat_map(move |language| templates.iter().map(move |one| (language, one)))
+    /// The texts of `language`: those in `tone`, else those that there are.
+    pub(crate) fn texts(&self, language: &Language, tone: Tone) -> Option<&Texts> {
+        let of_language = self.texts.iter().filter(|one| one.language == *language);
+        of_language.max_by_key(|one| one.tone == tone)
     }
 
-    /// Writes a message. `language` and `template` must be of this catalogue.
+    pub(crate) fn pairs(&self) -> impl Iterator<Item = (&Texts, &TemplateName)> {
+        self.texts
+            .iter()
+            .flat_map(|texts| texts.templates().map(move |one| (texts, one)))
+    }
+
+    /// Writes a message. `texts` and `template` must be of this catalogue.
     pub(crate) fn content(
         &self,
-        language: &Language,
+        texts: &Texts,
         template: &TemplateName,
         values: Values<'_>,
     ) -> Result<Content, TemplateError> {
-        let lifetime = self.lifetime(language, template, values.lifetime)?;
+        let lifetime = self.lifetime(texts, template, values.lifetime)?;
         // The caller's variables come first, so that none of them can pose as the code.
         let mut known: BTreeMap<&str, &str> = BTreeMap::new();
         for (name, value) in values.variables {
@@ -196,12 +215,12 @@ impl Catalogue {
         known.insert("product", values.product);
         known.insert("lifetime", &lifetime);
 
-        let fill = |key| self.fill(language, template, key, &known);
+        let fill = |key| self.fill(texts, template, key, &known);
         let is_named = known
             .get("name")
             .is_some_and(|name| !name.trim().is_empty());
         let page = Page {
-            language: language.as_str(),
+            language: texts.language.as_str(),
             direction: fill("direction")?,
             product: values.product,
             preheader: fill("preheader")?,
@@ -231,34 +250,28 @@ impl Catalogue {
     /// "5 minutes", in the language.
     fn lifetime(
         &self,
-        language: &Language,
+        texts: &Texts,
         template: &TemplateName,
         lifetime: Lifetime,
     ) -> Result<String, TemplateError> {
-        let count = lifetime.count().to_string();
+        let (unit, count) = (lifetime.unit(), lifetime.count());
+        let key = format!("{unit}_{}", plural::form(&texts.language, count));
+        let count = count.to_string();
         let values = BTreeMap::from([("count", count.as_str())]);
-        self.fill(language, template, lifetime.key(), &values)
+        self.fill(texts, template, &key, &values)
     }
 
     fn fill(
         &self,
-        language: &Language,
+        texts: &Texts,
         template: &TemplateName,
         key: &str,
         values: &BTreeMap<&str, &str>,
     ) -> Result<String, TemplateError> {
+        let line = texts.get(template, key)?;
         self.plain
-            .render(&name_of(language, template, key), values)
-            .map_err(|error| {
-                let (file, line) = self.place(language, template, key);
-                problem_in(file, line.saturating_sub(1), &error)
-            })
-    }
-
-    fn place(&self, language: &Language, template: &TemplateName, key: &str) -> (&str, usize) {
-        self.places
-            .get(&name_of(language, template, key))
-            .map_or((TEXT_LAYOUT.0, 1), |(file, line)| (file.as_str(), *line))
+            .render(&name_of(&texts.file, line), values)
+            .map_err(|error| problem_in(&texts.file, line.number - 1, &error))
     }
 }
 
@@ -276,8 +289,8 @@ fn registry() -> Handlebars<'static> {
     registry
 }
 
-fn name_of(language: &Language, template: &TemplateName, key: &str) -> String {
-    format!("{language}/{template}/{key}")
+fn name_of(file: &str, line: &Line) -> String {
+    format!("{file}:{}", line.number)
 }
 
 fn problem_in(file: &str, lines_above: usize, error: &RenderError) -> TemplateError {
@@ -289,11 +302,22 @@ fn problem_in(file: &str, lines_above: usize, error: &RenderError) -> TemplateEr
 mod tests {
     use super::*;
 
-    fn load_english(change: impl Fn(&str) -> String) -> Result<Catalogue, TemplateError> {
-        let (tag, file, source) = BUILT_IN[0];
-        let source = change(source);
-        let texts = [(Language::new(tag), file, source.as_str())];
-        Catalogue::load(&texts, TEXT_LAYOUT, HTML_LAYOUT)
+    const ENGLISH: Source<'static> = TEXTS[0];
+
+    fn load_with(
+        source: Source<'_>,
+        change: impl Fn(&str) -> String,
+    ) -> Result<Catalogue, TemplateError> {
+        let text = change(source.text);
+        let changed = Source {
+            text: &text,
+            ..source
+        };
+        Catalogue::load(&[changed], TEXT_LAYOUT, HTML_LAYOUT)
+    }
+
+    fn built_in(tag: &str) -> Source<'static> {
+        TEXTS.into_iter().find(|one| one.language == tag).unwrap()
     }
 
     #[test]
@@ -305,15 +329,17 @@ mod tests {
             .map(TemplateName::as_str)
             .collect();
         assert_eq!(names, ["login", "reset", "signup"]);
-        assert_eq!(catalogue.languages(), ["en", "de"].map(Language::new));
-        assert_eq!(catalogue.pairs().count(), 6);
+        assert_eq!(catalogue.languages()[0], Language::new("en"));
+        assert_eq!(catalogue.languages().len(), TEXTS.len());
+        let all = (TEXTS.len() + INFORMAL.len()) * 3;
+        assert_eq!(catalogue.pairs().count(), all);
     }
 
     #[test]
     fn an_unknown_value_is_refused_at_load_with_file_and_line() {
         let slip = |text: &str| text.replace("creating your {{product}}", "{{prodcut}}");
-        let error = load_english(slip).unwrap_err();
-        let line = slip(BUILT_IN[0].2)
+        let error = load_with(ENGLISH, slip).unwrap_err();
+        let line = slip(ENGLISH.text)
             .lines()
             .position(|line| line.contains("prodcut"));
         assert_eq!(
@@ -325,37 +351,58 @@ mod tests {
 
     #[test]
     fn a_text_that_hides_the_lifetime_or_misses_a_unit_is_refused() {
-        for (from, to) in [
-            ("valid for {{lifetime}} and", "valid and"),
-            ("{{count}} hours", "{{cuont}} hours"),
-            ("minutes_one", "minutes_two"),
+        for (tag, from, to) in [
+            ("en", "valid for {{lifetime}} and", "valid and"),
+            ("en", "{{count}} hours", "{{cuont}} hours"),
+            ("en", "minutes_one", "minutes_two"),
+            // 21 and 31 take the form of one.
+            ("ru", "{{count}} минуту", "одну минуту"),
+            ("cs", "minutes_few = {{count}} minuty", ""),
         ] {
-            let loaded = load_english(|text| {
+            let source = built_in(tag);
+            let loaded = load_with(source, |text| {
                 assert!(text.contains(from), "{from}");
                 text.replace(from, to)
             });
-            assert_eq!(loaded.unwrap_err().file, "en.texts", "{from}");
+            assert_eq!(loaded.unwrap_err().file, source.file, "{from}");
         }
     }
 
     #[test]
     fn languages_that_differ_in_their_templates_are_refused() {
-        let [(en, en_file, en_text), (de, de_file, de_text)] = BUILT_IN;
-        let de_text = de_text.replace("[reset]", "[recover]");
-        let texts = [
-            (Language::new(en), en_file, en_text),
-            (Language::new(de), de_file, de_text.as_str()),
-        ];
-        let error = Catalogue::load(&texts, TEXT_LAYOUT, HTML_LAYOUT).unwrap_err();
-        assert_eq!(error.file, "de.texts");
+        let german = built_in("de");
+        let text = german.text.replace("[reset]", "[recover]");
+        let german = Source {
+            text: &text,
+            ..german
+        };
+        let loaded = Catalogue::load(&[ENGLISH, german], TEXT_LAYOUT, HTML_LAYOUT);
+        assert_eq!(loaded.unwrap_err().file, "de.texts");
     }
 
     #[test]
     fn a_layout_without_the_code_is_refused() {
-        let (tag, file, source) = BUILT_IN[0];
-        let texts = [(Language::new(tag), file, source)];
         let html = HTML_LAYOUT.1.replace("{{code}}", "");
-        assert!(Catalogue::load(&texts, TEXT_LAYOUT, ("layout.html", &html)).is_err());
+        let loaded = Catalogue::load(&[ENGLISH], TEXT_LAYOUT, ("layout.html", &html));
+        assert!(loaded.is_err());
+    }
+
+    #[test]
+    fn a_tone_is_spoken_where_the_language_has_it() {
+        let catalogue = Catalogue::built_in().unwrap();
+        for (tag, tone, file) in [
+            ("de", Tone::Formal, "de.texts"),
+            ("de", Tone::Informal, "de.informal.texts"),
+            ("en", Tone::Informal, "en.texts"),
+        ] {
+            let texts = catalogue.texts(&Language::new(tag), tone).unwrap();
+            assert_eq!(texts.file, file);
+        }
+        assert!(
+            catalogue
+                .texts(&Language::new("tlh"), Tone::Formal)
+                .is_none()
+        );
     }
 
     #[test]
@@ -370,10 +417,10 @@ mod tests {
             variables: &BTreeMap::from(variables),
         };
         let catalogue = Catalogue::built_in().unwrap();
-        for (language, template) in catalogue.pairs() {
-            let content = catalogue.content(language, template, values).unwrap();
+        for (texts, template) in catalogue.pairs() {
+            let content = catalogue.content(texts, template, values).unwrap();
             let all = [content.subject, content.text, content.html].concat();
-            assert!(!all.contains("999999"), "{language} {template}");
+            assert!(!all.contains("999999"), "{} {template}", texts.file);
         }
     }
 }

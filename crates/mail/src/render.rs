@@ -6,6 +6,7 @@ use otpost_ports::{DeliveryError, Letter};
 use crate::catalogue::{Catalogue, Content, Values};
 use crate::lifetime::Lifetime;
 use crate::message::unwritable;
+use crate::texts::Texts;
 use crate::{Message, Sender, Senders, TemplateError};
 
 /// Writes messages. Holds every template, compiled and proven.
@@ -58,16 +59,16 @@ impl Renderer {
             return Err(unwritable("a variable holds a control character"));
         }
         let sender = self.senders.of(&letter.owner.project);
-        let language = self.language_of(letter);
-        let content = self.content(letter, sender, language)?;
-        Message::build(letter, sender, language, content)
+        let texts = self.texts(letter, sender)?;
+        let content = self.content(letter, sender, texts)?;
+        Message::build(letter, sender, &texts.language, content)
     }
 
     fn content(
         &self,
         letter: &Letter,
         sender: &Sender,
-        language: &Language,
+        texts: &Texts,
     ) -> Result<Content, DeliveryError> {
         if !self.catalogue.templates().contains(&letter.template) {
             return Err(unwritable("the template is not configured any more"));
@@ -76,20 +77,21 @@ impl Renderer {
             code: letter.code.reveal(),
             product: sender.product(),
             lifetime: Lifetime::of(letter.now.until(letter.expires_at)),
-            footer: sender.footer(language),
+            footer: sender.footer(&texts.language),
             variables: &letter.variables,
         };
         self.catalogue
-            .content(language, &letter.template, values)
+            .content(texts, &letter.template, values)
             .map_err(|error| unwritable(&error.to_string()))
     }
 
-    /// The letter's language; another when it is not there any more.
-    fn language_of<'a>(&'a self, letter: &'a Letter) -> &'a Language {
+    /// The texts of the letter's language, or of another when it is not there any more.
+    fn texts(&self, letter: &Letter, sender: &Sender) -> Result<&Texts, DeliveryError> {
         let languages = self.catalogue.languages();
         Language::nearest(languages, letter.language.as_str())
             .or(languages.first())
-            .unwrap_or(&letter.language)
+            .and_then(|language| self.catalogue.texts(language, sender.tone))
+            .ok_or_else(|| unwritable("there are no texts"))
     }
 }
 

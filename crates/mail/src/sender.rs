@@ -105,6 +105,17 @@ impl Footer {
     }
 }
 
+/// How a message speaks to its reader, in a language that makes a difference: German *Sie* or
+/// *du*.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Tone {
+    /// As one speaks to a stranger.
+    #[default]
+    Formal,
+    /// As one speaks to a friend.
+    Informal,
+}
+
 /// What readers know a message by.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Sender {
@@ -112,6 +123,8 @@ pub struct Sender {
     pub mailbox: Mailbox,
     /// What they are about.
     pub product: Product,
+    /// How they speak.
+    pub tone: Tone,
     /// What stands below them, by language.
     pub footer: BTreeMap<Language, Footer>,
 }
@@ -228,6 +241,7 @@ mod tests {
         let sender = Sender {
             mailbox: Mailbox::parse("a@b.example").unwrap(),
             product: Product::parse(" Acme ").unwrap(),
+            tone: Tone::default(),
             footer: BTreeMap::from([(Language::new("zh-hant"), footer)]),
         };
         assert_eq!(sender.product(), "Acme");

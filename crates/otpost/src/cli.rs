@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
+use otpost_domain::{AddressRange, Permission, Permissions};
 
 use crate::settings::Listen;
 
@@ -69,6 +70,14 @@ pub(crate) enum Command {
         #[command(subcommand)]
         command: KeyCommand,
     },
+    /// Show, release and erase what is kept of a recipient
+    Recipient {
+        /// What to do with it.
+        #[command(subcommand)]
+        command: RecipientCommand,
+    },
+    /// Show what was done with projects, keys and recipients, and by whom
+    Audit(AuditArgs),
     /// Check the configuration as `serve` would, and touch nothing
     CheckConfig {
         /// Print the page that lists every setting
@@ -169,12 +178,63 @@ pub(crate) struct NewKeyArgs {
     /// A test key: its sessions mail nothing and have a known code
     #[arg(long)]
     pub(crate) test: bool,
-    /// What it may do
-    #[arg(long, value_name = "NAME", default_value = "otp", num_args = 1..)]
-    pub(crate) permission: Vec<String>,
-    /// When it ends: 90d, 12h, 30m, or 2027-01-31T00:00:00Z [default: never]
+    /// What it may do: otp, admin, or both
+    #[arg(long, value_name = "NAME", default_value = "otp", num_args = 1..,
+          value_parser = permission)]
+    pub(crate) permission: Vec<Permission>,
+    /// Where it may be used from: addresses, or networks such as 10.0.0.0/8 [default: anywhere]
+    #[arg(long, value_name = "RANGE", num_args = 1..)]
+    pub(crate) allow_ip: Vec<AddressRange>,
+    /// When it ends: 90d, 12h, 30m, 2027-01-31 (midnight UTC), or 2027-01-31T08:00:00Z
+    /// [default: never]
     #[arg(long, value_name = "WHEN")]
     pub(crate) expires: Option<String>,
+    /// Which database.
+    #[command(flatten)]
+    pub(crate) data: DataArgs,
+}
+
+fn permission(name: &str) -> Result<Permission, String> {
+    [Permission::Otp, Permission::Admin]
+        .into_iter()
+        .find(|permission| permission.name() == name)
+        .ok_or_else(|| format!("there are {}", Permissions::NAMES.join(" and ")))
+}
+
+/// What to do with a recipient.
+#[derive(Debug, Subcommand)]
+pub(crate) enum RecipientCommand {
+    /// Show its wrong codes, whether it is on hold, and its sessions
+    Show(RecipientArgs),
+    /// Forgive its wrong codes, which ends a hold
+    Release(RecipientArgs),
+    /// Erase all that is kept of it, at once and for good
+    Erase(RecipientArgs),
+}
+
+/// Which recipient, and where.
+#[derive(Debug, Args)]
+pub(crate) struct RecipientArgs {
+    /// Its e-mail address, in any spelling of the mailbox
+    pub(crate) address: String,
+    /// In this project alone [default: in all of them]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) project: Option<String>,
+    /// Which database.
+    #[command(flatten)]
+    pub(crate) data: DataArgs,
+}
+
+/// What to show of the audit log.
+#[derive(Debug, Args)]
+pub(crate) struct AuditArgs {
+    /// Only what was done with this recipient
+    #[arg(long, value_name = "ADDRESS")]
+    pub(crate) address: Option<String>,
+    /// How many entries at most, the newest first
+    #[arg(long, value_name = "N", default_value_t = 50,
+          value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) limit: u32,
     /// Which database.
     #[command(flatten)]
     pub(crate) data: DataArgs,

@@ -1,5 +1,6 @@
 //! What each word of the command line does.
 
+mod audit;
 mod check_config;
 mod dev;
 mod healthcheck;
@@ -8,20 +9,24 @@ mod keys;
 mod migrate;
 mod moment;
 mod projects;
+mod recipients;
 mod secrets;
 mod send_test_mail;
 mod serve;
 mod table;
 
+use std::os::unix::fs::MetadataExt as _;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use otpost_domain::Address;
 use otpost_mail::{Renderer, SmtpCourier};
-use otpost_ports::Vault;
-use otpost_service::Keys;
+use otpost_ports::{Actor, Vault};
 
 use crate::Failure;
-use crate::cli::{Cli, Command, DataArgs, KeyCommand, ProjectCommand, SecretsCommand};
+use crate::cli::{
+    Cli, Command, DataArgs, KeyCommand, ProjectCommand, RecipientCommand, SecretsCommand,
+};
 use crate::compose::{self, Base};
 use crate::settings::{self, Problems, Settings, Sources};
 
@@ -48,22 +53,13 @@ pub async fn run(cli: Cli) -> Result<(), Failure> {
         } => secrets::print_new(number),
         Command::Migrate { status: false } => migrate::up(&load(config)?).await,
         Command::Migrate { status: true } => migrate::status(&load(config)?).await,
-        Command::Project { command } => match command {
-            ProjectCommand::Create { name, data } => {
-                projects::create(&keys_of(config, &data).await?, &name).await
-            }
-            ProjectCommand::List { data } => projects::list(&keys_of(config, &data).await?).await,
-        },
-        Command::Key { command } => match command {
-            KeyCommand::Create(args) => {
-                let keys = keys_of(config, &args.data).await?;
-                keys::create(&keys, &args).await
-            }
-            KeyCommand::List { data } => keys::list(&keys_of(config, &data).await?).await,
-            KeyCommand::Revoke { id, data } => {
-                keys::revoke(&keys_of(config, &data).await?, &id).await
-            }
-        },
+        Command::Project { command } => project(config, command).await,
+        Command::Key { command } => key(config, command).await,
+        Command::Recipient { command } => recipient(config, command).await,
+        Command::Audit(args) => {
+            let base = base_of(config, &args.data).await?;
+            audit::list(&base.audit(), &args).await
+        }
         Command::CheckConfig {
             documentation: true,
         } => Ok(print_documentation()?),
@@ -73,6 +69,80 @@ pub async fn run(cli: Cli) -> Result<(), Failure> {
         Command::SendTestMail { to } => send_test_mail::run(&load(config)?, &to).await,
         Command::Healthcheck { url } => healthcheck::run(config, url).await,
     }
+}
+
+async fn project(config: Option<PathBuf>, command: ProjectCommand) -> Result<(), Failure> {
+    match command {
+        ProjectCommand::Create { name, data } => {
+            let base = base_of(config, &data).await?;
+            projects::create(&base.keys(operator()), &name).await
+        }
+        ProjectCommand::List { data } => {
+            let base = base_of(config, &data).await?;
+            projects::list(&base.keys(operator())).await
+        }
+    }
+}
+
+async fn key(config: Option<PathBuf>, command: KeyCommand) -> Result<(), Failure> {
+    match command {
+        KeyCommand::Create(args) => {
+            let base = base_of(config, &args.data).await?;
+            keys::create(&base.keys(operator()), args).await
+        }
+        KeyCommand::List { data } => {
+            let base = base_of(config, &data).await?;
+            keys::list(&base.keys(operator())).await
+        }
+        KeyCommand::Revoke { id, data } => {
+            let base = base_of(config, &data).await?;
+            keys::revoke(&base.keys(operator()), &id).await
+        }
+    }
+}
+
+async fn recipient(config: Option<PathBuf>, command: RecipientCommand) -> Result<(), Failure> {
+    match command {
+        RecipientCommand::Show(args) => {
+            let settings = settings_of(config.clone(), &args.data)?;
+            let policies = compose::policies_from_settings(&settings);
+            let base = base_of(config, &args.data).await?;
+            recipients::show(&base.recipients(), operator(), &policies, &args).await
+        }
+        RecipientCommand::Release(args) => {
+            let base = base_of(config, &args.data).await?;
+            recipients::release(&base.recipients(), operator(), &args).await
+        }
+        RecipientCommand::Erase(args) => {
+            let base = base_of(config, &args.data).await?;
+            recipients::erase(&base.recipients(), operator(), &args).await
+        }
+    }
+}
+
+/// Who gives commands here: the name of the account, and behind `sudo` of the one before it.
+fn operator() -> Actor {
+    let environment = settings::environment();
+    let named = ["SUDO_USER", "USER", "LOGNAME"]
+        .into_iter()
+        .find_map(|variable| {
+            let (_, name) = environment.iter().find(|(name, _)| name == variable)?;
+            (!name.is_empty()).then(|| name.clone())
+        });
+    let numbered = || {
+        let process = std::fs::metadata("/proc/self").ok()?;
+        Some(format!("uid {}", process.uid()))
+    };
+    Actor::Operator(
+        named
+            .or_else(numbered)
+            .unwrap_or_else(|| "unknown".to_owned()),
+    )
+}
+
+/// An address that was given to a command; the refusal does not repeat it.
+fn address(typed: &str) -> Result<Address, String> {
+    Address::parse(typed).map_err(|error| format!("that is no address: {error}"))
 }
 
 fn print_documentation() -> std::io::Result<()> {
@@ -127,8 +197,8 @@ fn prepare(settings: &Settings) -> Result<Prepared, Problems> {
     }
 }
 
-/// Projects and keys of the configured database, or of a development run's.
-async fn keys_of(named: Option<PathBuf>, data: &DataArgs) -> Result<Keys, Failure> {
+/// The configured database, or that of a development run.
+async fn base_of(named: Option<PathBuf>, data: &DataArgs) -> Result<Base, Failure> {
     let (url, secrets) = if let Some(folder) = &data.data {
         dev::existing(folder)?
     } else {
@@ -137,5 +207,13 @@ async fn keys_of(named: Option<PathBuf>, data: &DataArgs) -> Result<Keys, Failur
     };
     let vault =
         compose::vault_from_settings(&secrets).map_err(|problem| Problems(vec![problem]))?;
-    Ok(Base::open(&url, vault).await?.keys())
+    Base::open(&url, vault).await
+}
+
+/// The settings that the service on that database has, as far as they can be known here.
+fn settings_of(named: Option<PathBuf>, data: &DataArgs) -> Result<Settings, Problems> {
+    match data.data {
+        Some(_) => dev::settings(named),
+        None => load(named),
+    }
 }

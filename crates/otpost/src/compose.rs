@@ -9,10 +9,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use otpost_crypto::OsEntropy;
-use otpost_domain::Limit;
-use otpost_http::{Dev, ProxyRange, Server};
-use otpost_ports::{Clock, Courier, Entropy, Vault};
-use otpost_service::{Catalogue, Janitor, Keys, Mailer, MailerSettings, Otp, Policies, Ports};
+use otpost_domain::{AddressRange, Limit};
+use otpost_http::{Dev, Server};
+use otpost_ports::{Actor, Clock, Courier, Entropy, Vault};
+use otpost_service::{
+    Audit, Catalogue, Janitor, KeyUses, Keys, Mailer, MailerSettings, Otp, Policies, Ports,
+    Recipients,
+};
 use otpost_storage::Storage;
 use secrecy::{ExposeSecret as _, SecretString};
 use tokio::sync::Notify;
@@ -61,14 +64,35 @@ impl Base {
         })
     }
 
-    /// Projects and keys.
+    /// Projects and keys, for `actor`.
     #[must_use]
-    pub(crate) fn keys(&self) -> Keys {
+    pub(crate) fn keys(&self, actor: Actor) -> Keys {
         Keys {
             store: Arc::new(self.storage.clone()),
             vault: Arc::clone(&self.vault),
             entropy: Arc::clone(&self.entropy),
             clock: Arc::clone(&self.clock),
+            actor,
+        }
+    }
+
+    /// What is kept of recipients.
+    #[must_use]
+    pub(crate) fn recipients(&self) -> Recipients {
+        Recipients {
+            store: Arc::new(self.storage.clone()),
+            keys: Arc::new(self.storage.clone()),
+            vault: Arc::clone(&self.vault),
+            clock: Arc::clone(&self.clock),
+        }
+    }
+
+    /// The audit log.
+    #[must_use]
+    pub(crate) fn audit(&self) -> Audit {
+        Audit {
+            log: Arc::new(self.storage.clone()),
+            vault: Arc::clone(&self.vault),
         }
     }
 }
@@ -126,7 +150,7 @@ pub(crate) struct Plan {
     /// Requests of one peer without a valid key.
     pub(crate) peer_limit: Limit,
     /// Proxies whose `X-Forwarded-For` is believed.
-    pub(crate) trusted_proxies: Vec<ProxyRange>,
+    pub(crate) trusted_proxies: Vec<AddressRange>,
     /// Threads that serve requests.
     pub(crate) workers: usize,
     /// The routes of a development run.
@@ -151,12 +175,14 @@ pub(crate) async fn run(
         sessions: Arc::new(base.storage.clone()),
         clock: Arc::clone(&base.clock),
     };
+    let key_uses = Arc::new(KeyUses::new(Arc::new(base.storage.clone())));
     let otp = Otp::new(
         ports(&base),
         plan.policies,
         plan.catalogue,
         plan.test_keys,
         mail_queued,
+        Arc::clone(&key_uses),
     );
     let server = Server {
         otp: Arc::new(otp),
@@ -174,8 +200,19 @@ pub(crate) async fn run(
         ended
     };
     let parts = async {
-        let (ended, (), ()) =
-            tokio::join!(serving, mailer.run(stop.clone()), janitor.run(stop.clone()));
+        // Keys are used until the last request is answered: their last round comes after it.
+        let last_answer = CancellationToken::new();
+        let serving = async {
+            let ended = serving.await;
+            last_answer.cancel();
+            ended
+        };
+        let (ended, (), (), ()) = tokio::join!(
+            serving,
+            mailer.run(stop.clone()),
+            janitor.run(stop.clone()),
+            key_uses.run(last_answer.clone()),
+        );
         base.storage.close().await;
         ended
     };
@@ -192,6 +229,7 @@ fn ports(base: &Base) -> Ports {
     Ports {
         sessions: Arc::new(base.storage.clone()),
         keys: Arc::new(base.storage.clone()),
+        recipients: Arc::new(base.storage.clone()),
         readiness: Arc::new(base.storage.clone()),
         vault: Arc::clone(&base.vault),
         entropy: Arc::clone(&base.entropy),

@@ -99,14 +99,15 @@ impl Settings {
 
     fn read(reader: &mut Reader, defaults: &Defaults) -> Self {
         let mail = Mail::read(reader);
-        let mut policy = policy::read(reader, "", &defaults.policy);
+        let set = policy::read(reader, "", &defaults.policy);
+        let mut policy = policy::under_profile(reader, "", set.clone());
         policy.language = mail.sending.locale.clone();
         Self {
             server: Server::read(reader),
             database: Database::read(reader),
             secrets: Secrets::read(reader),
             peer_limit: limits::read_peer(reader, defaults.peer_limit),
-            projects: projects::read(reader, &mail, &policy),
+            projects: projects::read(reader, &mail, &set),
             log: Log::read(reader),
             mail,
             policy,

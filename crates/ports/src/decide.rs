@@ -1,67 +1,52 @@
-//! The pure decisions between an adapter's read and its write.
+//! The pure decision on a command, between an adapter's read and its write.
 
 use otpost_domain::{
-    Binding, Resend, Session, Standing, Submission, Timestamp, Transition, Verdict,
+    Address, Binding, Refusal, Resend, Session, SessionId, Standing, Submission, Transition,
+    Verdict,
 };
 
-use crate::quota::charge;
+use crate::idempotency::Known;
+use crate::quota::{charge, longest};
 use crate::{
-    Action, Command, Counted, DeliveryState, Ledger, Limited, MessageId, Opening, Outcome,
-    StoredSession, Submitted, Vault, VaultError,
+    Action, Command, Counted, DeliveryState, KeptAnswer, Ledger, Limited, MessageId, Once, Outcome,
+    Replayed, Said, StoredSession, Submitted, Vault, VaultError,
 };
-
-/// Whether a session may be opened. What is charged stands in the ledger.
-#[must_use = "commit the ledger with the session"]
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Admitted {
-    /// It may.
-    Open(Vec<Counted>),
-    /// A limit refuses, and nothing is charged.
-    Limited(Limited),
-    /// The address is on hold, and nothing is charged.
-    OnHold,
-}
-
-/// Judges whether `opening` may be committed at `now`. Every adapter calls this.
-pub fn admit(opening: &Opening, ledger: &mut Ledger, now: Timestamp) -> Admitted {
-    let Some(quotas) = &opening.quotas else {
-        return Admitted::Open(Vec::new());
-    };
-    let context = &opening.context;
-    let (owner, recipient) = (&context.owner, &context.recipient);
-    let mut charged = ledger.clone();
-    let mut counted = match charge(&quotas.caller, &mut charged, now) {
-        Ok(counted) => counted,
-        Err(limited) => return Admitted::Limited(limited),
-    };
-    if quotas.standing(owner, recipient, ledger, now).is_on_hold() {
-        return Admitted::OnHold;
-    }
-    if !context.is_exempt {
-        match charge(&quotas.of_recipient(owner, recipient), &mut charged, now) {
-            Ok(more) => counted.extend(more),
-            Err(limited) => return Admitted::Limited(limited),
-        }
-    }
-    *ledger = charged;
-    Admitted::Open(counted)
-}
 
 /// What a command comes to.
 #[must_use = "commit before acting on the outcome"]
 #[derive(Clone, Debug)]
 pub enum Decided {
+    /// It came before; nothing changes.
+    Replayed(Replayed),
+    /// Another request came under its key. To verify, it is counted: it might be a guess.
+    KeyReused {
+        /// What is counted.
+        ledger: Ledger,
+        /// The limits that were charged.
+        counted: Vec<Counted>,
+        /// The answer to keep.
+        kept: Option<KeptAnswer>,
+    },
     /// A limit refuses it; nothing changes.
     Limited(Limited),
     /// There is no such session for its owner; it may have been counted all the same.
-    NotFound(Ledger),
+    NotFound {
+        /// What is counted.
+        ledger: Ledger,
+        /// The limits that were charged.
+        counted: Vec<Counted>,
+        /// The answer to keep.
+        kept: Option<KeptAnswer>,
+    },
     /// It was judged.
-    Judged(Decision),
+    Judged(Box<Decision>),
 }
 
 /// What to commit, and what to answer once it is committed.
 #[derive(Clone, Debug)]
 pub struct Decision {
+    /// The session as it was.
+    pub before: StoredSession,
     /// What the session has become.
     pub session: Session,
     /// What the answer is.
@@ -72,6 +57,10 @@ pub struct Decision {
     pub ledger: Ledger,
     /// The limits that were charged.
     pub counted: Vec<Counted>,
+    /// Whether this was the failure that used up those of the project.
+    pub used_up_failures: bool,
+    /// The answer to keep.
+    pub kept: Option<KeptAnswer>,
 }
 
 /// What a command does to the mail of a session.
@@ -87,138 +76,272 @@ pub enum MailChange {
     Queue(MessageId),
 }
 
-/// Judges `command` on what is stored: first the limits of the caller, then the session, last the
-/// limits of its recipient. Every adapter calls this, and nothing else decides.
+/// What an adapter has read for a command.
+#[derive(Clone, Debug)]
+pub struct Found {
+    /// The session, if its owner has it.
+    pub stored: Option<StoredSession>,
+    /// The answer that is kept under the command's idempotency key.
+    pub kept: Option<KeptAnswer>,
+    /// The counters of [`Command::subjects`].
+    pub ledger: Ledger,
+}
+
+/// Judges `command` on what was found: first whether it came before, then the limits of the
+/// caller, then the session, last the limits of its recipient. Every adapter calls this, and
+/// nothing else decides.
 ///
 /// # Errors
 ///
 /// Those of the vault: nothing was judged then.
-pub fn decide(
-    stored: Option<&StoredSession>,
-    command: &Command,
-    ledger: Ledger,
-    vault: &dyn Vault,
-) -> Result<Decided, VaultError> {
-    let mut charged = ledger.clone();
-    let counted = match &command.quotas {
-        None => Vec::new(),
-        Some(quotas) => match charge(&quotas.caller, &mut charged, command.at) {
-            Ok(counted) => counted,
-            Err(limited) => return Ok(Decided::Limited(limited)),
-        },
-    };
-    if let (Action::Submit(_), Some(quotas)) = (&command.action, &command.quotas)
-        && let Some(limited) = quotas.refusal(&command.owner, &ledger, command.at)
+pub fn decide(found: Found, command: &Command, vault: &dyn Vault) -> Result<Decided, VaultError> {
+    let Found {
+        stored,
+        kept,
+        ledger,
+    } = found;
+    if let (Some(once), Some(kept)) = (command.once, kept)
+        && let Some(known) = once.known(&kept, command.at, vault)?
     {
-        return Ok(Decided::Limited(limited));
+        return Ok(match known {
+            Known::Same(replayed) => Decided::Replayed(replayed),
+            Known::Other => key_reused(kept, command, ledger),
+        });
     }
-    match (&command.action, stored) {
-        (Action::Submit(_), None) => Ok(Decided::NotFound(charged)),
-        (Action::Resend(_), None) => Ok(Decided::NotFound(ledger)),
+    let charged = match charged(command, &ledger) {
+        Ok(charged) => charged,
+        Err(limited) => return Ok(Decided::Limited(limited)),
+    };
+    let retained = stored.filter(|stored| stored.is_retained(command.at));
+    match (&command.action, retained) {
+        (Action::Submit(_), None) => not_found(charged, command, vault),
+        (Action::Resend(_), None) => Ok(Decided::NotFound {
+            ledger,
+            counted: vec![],
+            kept: None,
+        }),
         (Action::Submit(submitted), Some(stored)) => {
-            submit(stored, submitted, command, charged, counted, vault).map(Decided::Judged)
+            submit(stored, submitted, command, charged, vault)
         }
         (Action::Resend(message), Some(stored)) => {
-            Ok(resend(stored, *message, command, ledger, charged, counted))
+            resend(stored, *message, command, ledger, charged, vault)
         }
     }
 }
 
-fn submit(
-    stored: &StoredSession,
-    submitted: &Submitted,
-    command: &Command,
-    mut ledger: Ledger,
+/// A ledger with charges in it, and what they were.
+struct Charged {
+    ledger: Ledger,
     counted: Vec<Counted>,
-    vault: &dyn Vault,
-) -> Result<Decision, VaultError> {
-    let binding = binding(stored, submitted, vault)?;
-    let submission = Submission {
-        candidate: submitted.candidate.clone(),
-        binding,
+}
+
+/// What the caller pays, unless one of its limits refuses.
+fn charged(command: &Command, ledger: &Ledger) -> Result<Charged, Limited> {
+    let mut charged = Charged {
+        ledger: ledger.clone(),
+        counted: vec![],
     };
-    let standing = standing(stored, command, &ledger);
-    let session = stored.session.clone();
-    let Transition { session, outcome } =
-        session.submit(&submission, standing, command.at, |generation| {
-            stored.code(generation, vault)
-        })?;
-    if let Some(quotas) = &command.quotas {
-        let (owner, recipient) = (&stored.context.owner, &stored.context.recipient);
-        match outcome {
-            Verdict::WrongCode { .. } | Verdict::Mismatch { .. } => {
-                quotas.note_failure(owner, recipient, &mut ledger, command.at);
-            }
-            Verdict::Verified => quotas.note_success(owner, recipient, &mut ledger, command.at),
-            Verdict::AlreadyVerified
-            | Verdict::TooManyAttempts
-            | Verdict::Expired
-            | Verdict::OnHold
-            | Verdict::Malformed { .. } => {}
-        }
+    let Some(quotas) = &command.quotas else {
+        return Ok(charged);
+    };
+    let refusal = match &command.action {
+        Action::Submit(_) => quotas.refusal(&command.owner, ledger, command.at),
+        Action::Resend(_) => None,
+    };
+    match charge(&quotas.caller, &mut charged.ledger, command.at) {
+        Ok(counted) => charged.counted = counted,
+        Err(limited) => return Err(longest(Some(limited), refusal).unwrap_or(limited)),
     }
-    // A mail of a session that just ended is not waited for: it is taken up to be dropped.
-    let has_ended = stored.session.pending().is_some() && session.pending().is_none();
-    let mail = if has_ended {
-        MailChange::Hurry
-    } else {
-        MailChange::Keep
-    };
-    let outcome = Outcome::Submitted(outcome);
-    Ok(Decision {
-        session,
-        outcome,
-        mail,
+    refusal.map_or(Ok(charged), Err)
+}
+
+fn key_reused(kept: KeptAnswer, command: &Command, ledger: Ledger) -> Decided {
+    match (&command.action, charged(command, &ledger)) {
+        (Action::Resend(_), _) => Decided::KeyReused {
+            ledger,
+            counted: vec![],
+            kept: None,
+        },
+        (Action::Submit(_), Ok(Charged { ledger, counted })) => Decided::KeyReused {
+            ledger,
+            counted,
+            kept: Some(KeptAnswer {
+                conflicts: kept.conflicts.saturating_add(1),
+                ..kept
+            }),
+        },
+        (Action::Submit(_), Err(limited)) => Decided::Limited(limited),
+    }
+}
+
+fn not_found(
+    charged: Charged,
+    command: &Command,
+    vault: &dyn Vault,
+) -> Result<Decided, VaultError> {
+    let Charged { ledger, counted } = charged;
+    let once = command.once.filter(|_| ledger.is_changed());
+    let keep = |once: Once| once.keep(&SessionId::NONE, &Said::NotFound, vault);
+    Ok(Decided::NotFound {
+        kept: once.map(keep).transpose()?,
         ledger,
         counted,
     })
 }
 
+fn submit(
+    stored: StoredSession,
+    submitted: &Submitted,
+    command: &Command,
+    charged: Charged,
+    vault: &dyn Vault,
+) -> Result<Decided, VaultError> {
+    let Charged {
+        mut ledger,
+        counted,
+    } = charged;
+    let submission = Submission {
+        candidate: submitted.candidate.clone(),
+        binding: binding(&stored, submitted, vault)?,
+    };
+    let standing = standing(&stored, command, &ledger);
+    let Transition { session, outcome } =
+        stored
+            .session
+            .clone()
+            .submit(&submission, standing, command.at, |generation| {
+                stored.code(generation, vault)
+            })?;
+    let is_failure = match outcome {
+        Verdict::WrongCode { .. } | Verdict::Mismatch { .. } => true,
+        Verdict::AlreadyVerified
+        | Verdict::TooManyAttempts
+        | Verdict::Expired
+        | Verdict::OnHold
+        | Verdict::Malformed { .. }
+        | Verdict::Verified => false,
+    };
+    if let Some(quotas) = &command.quotas {
+        let (owner, recipient) = (&stored.context.owner, &stored.context.recipient);
+        if is_failure {
+            quotas.note_failure(owner, recipient, &mut ledger, command.at);
+        }
+        if outcome == Verdict::Verified {
+            quotas.note_success(owner, recipient, &mut ledger, command.at);
+        }
+    }
+    let decision = Decision {
+        mail: mail_of_ended(&stored.session, &session),
+        before: stored,
+        session,
+        outcome: Outcome::Submitted(outcome),
+        ledger,
+        counted,
+        used_up_failures: is_failure && standing.is_last_failure(),
+        kept: None,
+    };
+    judged(decision, command, vault)
+}
+
 /// `ledger` is charged with nothing, `charged` with what the caller pays for a mail.
 fn resend(
-    stored: &StoredSession,
+    stored: StoredSession,
     message: MessageId,
     command: &Command,
     ledger: Ledger,
-    mut charged: Ledger,
-    mut counted: Vec<Counted>,
-) -> Decided {
-    let standing = standing(stored, command, &ledger);
+    mut charged: Charged,
+    vault: &dyn Vault,
+) -> Result<Decided, VaultError> {
+    let standing = standing(&stored, command, &ledger);
     let Transition { session, outcome } = stored.session.clone().resend(standing, command.at);
     let mail = match outcome {
         Resend::Repeat if stored.delivery.state == DeliveryState::Queued => MailChange::Hurry,
         Resend::Repeat | Resend::Renew => MailChange::Queue(message),
         Resend::Wait { .. } | Resend::Refuse(_) => {
-            let outcome = Outcome::Resent(outcome);
-            let mail = MailChange::Keep;
-            return Decided::Judged(Decision {
-                session,
-                outcome,
-                mail,
+            charged = Charged {
                 ledger,
                 counted: vec![],
-            });
+            };
+            mail_of_ended(&stored.session, &session)
         }
     };
-    if let Some(quotas) = command
-        .quotas
-        .as_ref()
-        .filter(|_| !stored.context.is_exempt)
+    let quotas = command.quotas.as_ref();
+    if let (Resend::Repeat | Resend::Renew, Some(quotas)) = (outcome, quotas)
+        && !stored.context.is_exempt
     {
         let mails = quotas.of_recipient(&stored.context.owner, &stored.context.recipient);
-        match charge(&mails, &mut charged, command.at) {
-            Ok(more) => counted.extend(more),
-            Err(limited) => return Decided::Limited(limited),
+        match charge(&mails, &mut charged.ledger, command.at) {
+            Ok(more) => charged.counted.extend(more),
+            Err(limited) => return Ok(Decided::Limited(limited)),
         }
     }
-    let outcome = Outcome::Resent(outcome);
-    Decided::Judged(Decision {
+    let decision = Decision {
+        before: stored,
         session,
-        outcome,
+        outcome: Outcome::Resent(outcome),
         mail,
-        ledger: charged,
-        counted,
+        ledger: charged.ledger,
+        counted: charged.counted,
+        used_up_failures: false,
+        kept: None,
+    };
+    judged(decision, command, vault)
+}
+
+/// A mail of a session that just ended is not waited for: it is taken up to be dropped.
+fn mail_of_ended(before: &Session, after: &Session) -> MailChange {
+    if before.pending().is_some() && after.pending().is_none() {
+        MailChange::Hurry
+    } else {
+        MailChange::Keep
+    }
+}
+
+/// The decision, with the answer to keep where something is committed that a repetition would
+/// commit again.
+fn judged(
+    mut decision: Decision,
+    command: &Command,
+    vault: &dyn Vault,
+) -> Result<Decided, VaultError> {
+    if let Some(once) = command.once
+        && decision.is_committed()
+        && let Some(said) = said(&decision, vault)?
+    {
+        let session = decision.session.id();
+        decision.kept = Some(once.keep(session, &said, vault)?);
+    }
+    Ok(Decided::Judged(Box::new(decision)))
+}
+
+impl Decision {
+    /// Whether there is anything to commit.
+    fn is_committed(&self) -> bool {
+        self.session != self.before.session
+            || self.mail != MailChange::Keep
+            || self.ledger.is_changed()
+    }
+}
+
+/// What the answer will say; `None` for one that is never kept.
+fn said(decision: &Decision, vault: &dyn Vault) -> Result<Option<Said>, VaultError> {
+    Ok(match decision.outcome {
+        Outcome::Submitted(Verdict::Verified) => Some(Said::Verified {
+            email: email(&decision.before, vault)?,
+        }),
+        // A release or a moment changes these: the same request is worth another try.
+        Outcome::Submitted(Verdict::OnHold)
+        | Outcome::Resent(Resend::Wait { .. } | Resend::Refuse(Refusal::OnHold)) => None,
+        Outcome::Submitted(verdict) => Some(Said::Refused(verdict)),
+        Outcome::Resent(Resend::Repeat | Resend::Renew) => Some(Said::Mailed {
+            expires_at: decision.session.expires_at(),
+        }),
+        Outcome::Resent(Resend::Refuse(refusal)) => Some(Said::NotMailed(refusal)),
     })
+}
+
+fn email(stored: &StoredSession, vault: &dyn Vault) -> Result<Address, VaultError> {
+    vault.open_address(stored.session.id(), &stored.context.address)
 }
 
 /// How the address of a session stands; nothing is held against one of a test.
@@ -244,11 +367,10 @@ fn binding(
     if is_other_purpose {
         return Ok(Binding::Broken);
     }
-    let Some(email) = &submitted.email else {
+    let Some(expected) = &submitted.email else {
         return Ok(Binding::Holds);
     };
-    let address = vault.open_address(stored.session.id(), &stored.context.address)?;
-    Ok(if address == *email {
+    Ok(if email(stored, vault)? == *expected {
         Binding::Holds
     } else {
         Binding::Broken

@@ -1,7 +1,9 @@
 //! The captured messages of a development run.
 
 use async_trait::async_trait;
-use otpost_domain::Timestamp;
+use otpost_domain::{Language, TemplateName, Timestamp};
+
+use crate::DeliveryError;
 
 /// A message as its reader would see it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,6 +26,8 @@ pub struct CapturedMessage {
     pub html: String,
     /// Its headers as they would go to a relay, in order: name and value.
     pub headers: Vec<(String, String)>,
+    /// All of it as it would go to a relay, before dots are stuffed.
+    pub source: String,
     /// When it was captured.
     pub received_at: Timestamp,
 }
@@ -64,12 +68,19 @@ pub trait Inbox: Send + Sync {
     /// [`InboxError`].
     async fn list(&self, filter: &InboxFilter) -> Result<Vec<CapturedMessage>, InboxError>;
 
-    /// A number that grows with every message that arrives.
+    /// A number that grows with every message that arrives or is removed.
     fn revision(&self) -> u64;
 
     /// Returns once the revision is another than `seen`: at once when it is already. Reading the
-    /// revision before the list, and waiting after it, misses no arrival.
+    /// revision before the list, and waiting after it, misses no change.
     async fn changed_since(&self, seen: u64);
+
+    /// Removes the message of this identifier, and tells whether there was one.
+    ///
+    /// # Errors
+    ///
+    /// [`InboxError`].
+    async fn remove(&self, id: &str) -> Result<bool, InboxError>;
 
     /// Removes every message.
     ///
@@ -77,4 +88,25 @@ pub trait Inbox: Send + Sync {
     ///
     /// [`InboxError`].
     async fn clear(&self) -> Result<(), InboxError>;
+}
+
+/// Shows how messages will look. Nothing is sent and nothing is kept.
+pub trait Preview: Send + Sync {
+    /// The templates that there are.
+    fn templates(&self) -> Vec<TemplateName>;
+
+    /// The languages that every template has.
+    fn languages(&self) -> Vec<Language>;
+
+    /// A message of sample values, as if it were captured at `now`.
+    ///
+    /// # Errors
+    ///
+    /// [`DeliveryError::Permanent`] when there is no such template, or it is broken.
+    fn message(
+        &self,
+        template: &TemplateName,
+        language: &Language,
+        now: Timestamp,
+    ) -> Result<CapturedMessage, DeliveryError>;
 }

@@ -1,123 +1,11 @@
-//! What is counted, for whom, and against which limits.
+//! Against which limits something is counted, and what refuses.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::fmt;
+use std::collections::BTreeSet;
 use std::time::Duration;
 
-use otpost_domain::{
-    Admission, Allowance, Bucket, Limit, Profile, ProjectName, Standing, Timestamp,
-};
+use otpost_domain::{Admission, Allowance, Bucket, Limit, Profile, Standing, Timestamp};
 
-use crate::{NetworkDigest, Owner, RecipientDigest};
-
-/// Whom something is counted for. All that is counted for one subject is one row.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Subject(Vec<u8>);
-
-impl Subject {
-    /// All projects together.
-    #[must_use]
-    pub fn installation() -> Self {
-        Self(vec![0])
-    }
-
-    /// A project.
-    #[must_use]
-    pub fn project(project: &ProjectName) -> Self {
-        Self::joined(1, &[], project)
-    }
-
-    /// A recipient, over all projects. Its failures are counted here.
-    #[must_use]
-    pub fn recipient(recipient: &RecipientDigest) -> Self {
-        Self([&[2], &recipient.0[..]].concat())
-    }
-
-    /// A recipient, as one project knows it.
-    #[must_use]
-    pub fn recipient_of(project: &ProjectName, recipient: &RecipientDigest) -> Self {
-        Self::joined(3, &recipient.0, project)
-    }
-
-    /// A network from which people reach a project.
-    #[must_use]
-    pub fn network_of(project: &ProjectName, network: &NetworkDigest) -> Self {
-        Self::joined(4, &network.0, project)
-    }
-
-    fn joined(kind: u8, digest: &[u8], project: &ProjectName) -> Self {
-        Self([&[kind], digest, project.as_str().as_bytes()].concat())
-    }
-
-    /// The subject that was kept as these bytes.
-    #[must_use]
-    pub fn from_bytes(bytes: Vec<u8>) -> Self {
-        Self(bytes)
-    }
-
-    /// The bytes to keep: no address and no network, only their digests.
-    #[must_use]
-    pub fn as_bytes(&self) -> &[u8] {
-        &self.0
-    }
-}
-
-impl fmt::Debug for Subject {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "Subject(kind {})",
-            self.0.first().copied().unwrap_or_default()
-        )
-    }
-}
-
-/// What is kept of one subject.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Counters {
-    /// What it has used of its limits.
-    pub buckets: [Bucket; 3],
-    /// Wrong guesses since the last success; of recipients only.
-    pub failures: u32,
-}
-
-/// The counters that a decision reads and writes.
-#[derive(Clone, Debug, Default)]
-pub struct Ledger {
-    rows: BTreeMap<Subject, Counters>,
-    changed: BTreeSet<Subject>,
-}
-
-impl Ledger {
-    /// A ledger of these rows. What has no row was never counted.
-    #[must_use]
-    pub fn new(rows: impl IntoIterator<Item = (Subject, Counters)>) -> Self {
-        Self {
-            rows: rows.into_iter().collect(),
-            changed: BTreeSet::new(),
-        }
-    }
-
-    /// What is kept of `subject`.
-    #[must_use]
-    pub fn counters(&self, subject: &Subject) -> Counters {
-        self.rows.get(subject).copied().unwrap_or_default()
-    }
-
-    /// The rows to write.
-    pub fn changes(&self) -> impl Iterator<Item = (&Subject, &Counters)> {
-        self.changed
-            .iter()
-            .filter_map(|subject| self.rows.get_key_value(subject))
-    }
-
-    pub(crate) fn put(&mut self, subject: &Subject, counters: Counters) {
-        if self.counters(subject) != counters {
-            self.rows.insert(subject.clone(), counters);
-            self.changed.insert(subject.clone());
-        }
-    }
-}
+use crate::{Ledger, Owner, RecipientDigest, Subject};
 
 /// One more of something, for one subject, against one limit.
 #[derive(Clone, Debug)]
@@ -231,12 +119,15 @@ impl Quotas {
         ledger: &Ledger,
         now: Timestamp,
     ) -> Standing {
-        let failures = ledger.counters(&Subject::recipient(recipient)).failures;
-        let is_past = matches!(
-            self.one_more_failure(owner, ledger, now),
-            Admission::Wait(_)
-        );
-        Standing::new(failures, self.profile).with_single_guess(is_past)
+        let failures = ledger.failures(&owner.project, recipient);
+        let standing = Standing::new(failures, self.profile);
+        match self.one_more_failure(owner, ledger, now) {
+            Admission::Wait(_) => standing.with_single_guess(),
+            Admission::Admitted(next) => match self.failures.admit(next, now) {
+                Admission::Wait(_) => standing.with_last_failure(),
+                Admission::Admitted(_) => standing,
+            },
+        }
     }
 
     /// The limit of failures where it refuses: only under the strict profile.
@@ -270,15 +161,12 @@ impl Quotas {
         now: Timestamp,
     ) {
         let address = Subject::recipient(recipient);
-        let counters = ledger.counters(&address);
-        let failures = counters.failures.saturating_add(1);
-        ledger.put(
-            &address,
-            Counters {
-                failures,
-                ..counters
-            },
-        );
+        let before = ledger.counters(&address);
+        let since = match before.failures {
+            0 => Some(now),
+            _ => before.failing_since,
+        };
+        ledger.put_failures(&address, before.failures.saturating_add(1), since);
         self.change_failures(owner, ledger, |limit, bucket| {
             match limit.admit(bucket, now) {
                 Admission::Admitted(next) => next,
@@ -295,15 +183,8 @@ impl Quotas {
         ledger: &mut Ledger,
         now: Timestamp,
     ) {
-        let address = Subject::recipient(recipient);
-        let counters = ledger.counters(&address);
-        ledger.put(
-            &address,
-            Counters {
-                failures: 0,
-                ..counters
-            },
-        );
+        ledger.put_failures(&Subject::recipient(recipient), 0, None);
+        ledger.put_failures(&Subject::recipient_of(&owner.project, recipient), 0, None);
         self.change_failures(owner, ledger, |limit, bucket| {
             limit.give_back(bucket, SUCCESS_TENTHS, now)
         });
@@ -343,6 +224,13 @@ pub struct Counted {
     pub limit: Limit,
     /// What is left.
     pub allowance: Allowance,
+}
+
+/// The one of two refusals that waits longer.
+pub(crate) fn longest(one: Option<Limited>, other: Option<Limited>) -> Option<Limited> {
+    one.into_iter()
+        .chain(other)
+        .max_by_key(|limited| limited.wait)
 }
 
 /// Makes every charge, or none.

@@ -8,8 +8,8 @@ use otpost_domain::{
 };
 
 use crate::{
-    Admitted, CodeSecret, Context, Counted, Delivery, Ledger, Limited, MessageId, Owner, Quotas,
-    StoredSession, Subject, VaultError,
+    Admitted, CodeSecret, Context, Counted, Delivery, KeptAnswer, Ledger, Limited, MessageId, Once,
+    Owner, Quotas, Replayed, Said, StoredSession, Subject, Vault, VaultError,
 };
 
 /// Why the store did not do it. Nothing was changed, or the outcome is unknown; in neither case
@@ -45,12 +45,14 @@ pub struct Opening {
     pub delivery: Delivery,
     /// What it is counted against; `None` under a test key, which touches no counter.
     pub quotas: Option<Quotas>,
+    /// Whether it is to be carried out once.
+    pub once: Option<Once>,
     /// Now.
     pub at: Timestamp,
 }
 
 impl Opening {
-    /// Whose counters [`admit`](crate::admit) needs.
+    /// Whose counters [`admit`](crate::admit()) needs.
     #[must_use]
     pub fn subjects(&self) -> BTreeSet<Subject> {
         let Context {
@@ -60,6 +62,19 @@ impl Opening {
         quotas.map_or_else(BTreeSet::new, |quotas| {
             quotas.subjects(owner, Some(recipient))
         })
+    }
+
+    /// The answer to keep once it is admitted.
+    ///
+    /// # Errors
+    ///
+    /// When no random bytes can be had.
+    pub fn kept(&self, vault: &dyn Vault) -> Result<Option<KeptAnswer>, VaultError> {
+        let said = Said::Mailed {
+            expires_at: self.session.expires_at(),
+        };
+        let keep = |once: Once| once.keep(self.session.id(), &said, vault);
+        self.once.map(keep).transpose()
     }
 }
 
@@ -74,6 +89,8 @@ pub struct Command {
     pub action: Action,
     /// What it is counted against; `None` under a test key, which touches no counter.
     pub quotas: Option<Quotas>,
+    /// Whether it is to be carried out once.
+    pub once: Option<Once>,
 }
 
 impl Command {
@@ -120,10 +137,14 @@ pub enum Outcome {
 /// A command that was carried out as far as it goes.
 #[derive(Clone, Debug)]
 pub enum Applied {
+    /// It came before, and nothing changed.
+    Replayed(Replayed),
+    /// Another request came under its key, and only what is counted changed.
+    KeyReused(Vec<Counted>),
     /// A limit refuses it, and nothing changed.
     Limited(Limited),
-    /// There is no such session for its owner.
-    NotFound,
+    /// There is no such session for its owner, or none that is still retained.
+    NotFound(Vec<Counted>),
     /// It was judged, and what came of it is committed.
     Judged(Box<Judged>),
 }
@@ -137,6 +158,8 @@ pub struct Judged {
     pub outcome: Outcome,
     /// The limits that were charged.
     pub counted: Vec<Counted>,
+    /// Whether this was the failure that used up those of the project.
+    pub used_up_failures: bool,
 }
 
 /// What a purge did.
@@ -146,16 +169,23 @@ pub struct Purged {
     pub closed: u64,
     /// Sessions whose retention was over, and which are gone.
     pub deleted: u64,
+    /// Whether a bound was met, so that more may be over: of sessions, answers, counters or entries
+    /// of the audit log.
+    pub is_full: bool,
 }
 
 /// How long a session is found after its hard end, in seconds: 24 hours.
 pub const RETENTION_SECS: u32 = 86_400;
+/// How long failures of a recipient are kept that nobody added to, in seconds: a year. As many as
+/// put it on hold are kept until it is released.
+pub const FAILURES_RETENTION_SECS: u32 = 366 * 86_400;
 
 /// Keeps sessions. Every promise holds under any number of parallel callers.
 #[async_trait]
 pub trait SessionStore: Send + Sync {
-    /// Commits a new session, its mail and its charges, all or nothing, before it answers, if
-    /// [`admit`](crate::admit) lets it.
+    /// Commits a new session, its mail, its charges and the answer to keep, all or nothing, before
+    /// it answers, if [`admit`](crate::admit()) lets it. Of parallel ones with one wish to be
+    /// carried out once, one is, and the others are [`Replayed`].
     ///
     /// # Errors
     ///
@@ -164,8 +194,8 @@ pub trait SessionStore: Send + Sync {
 
     /// Loads the session, lets [`decide`](crate::decide()) judge the command, commits what it has
     /// become, and only then hands the outcome out. Commands to one session are judged one after
-    /// the other. What it charges is committed with it, and what it reads of counters is not
-    /// changed by anyone before that commit.
+    /// the other. What it charges, and the answer to keep, is committed with it; what it reads of
+    /// either is not changed by anyone before that commit.
     ///
     /// # Errors
     ///
@@ -192,8 +222,10 @@ pub trait SessionStore: Send + Sync {
     ) -> Result<Option<StoredSession>, StoreError>;
 
     /// Closes at most `limit` sessions whose hard end has come by `now`, and deletes at most
-    /// `limit` whose retention ([`RETENTION_SECS`]) is over. Deletes counters too that nobody
-    /// changed for two days, a bounded number and none that holds failures: they owe nothing.
+    /// `limit` whose retention ([`RETENTION_SECS`]) is over. Deletes too, a bounded number of each:
+    /// kept answers whose time is over; counters that nobody changed for two days, for they owe
+    /// nothing, and with failures for [`FAILURES_RETENTION_SECS`], unless they put a recipient on
+    /// hold; entries of the audit log after [`AUDIT_RETENTION_SECS`](crate::AUDIT_RETENTION_SECS).
     ///
     /// # Errors
     ///

@@ -5,7 +5,7 @@ use core::fmt;
 
 use otpost_domain::{Code, Language, Mode, ProjectName, Session, TemplateName, Timestamp};
 
-use crate::{Opening, Vault, VaultError};
+use crate::{Opening, RETENTION_SECS, Vault, VaultError};
 
 /// Whose a session is: another project's or mode's does not exist for the caller.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -74,7 +74,8 @@ pub struct Context {
     pub template: TemplateName,
     /// The message's language.
     pub language: Language,
-    /// What the caller gives the template, sealed; JSON of an object of strings.
+    /// What the caller gives the template, sealed; JSON of an object of strings. Erased when the
+    /// session ends.
     pub variables: Option<Sealed>,
     /// Whether mails to the address are exempt from the limits of recipients.
     pub is_exempt: bool,
@@ -126,16 +127,33 @@ pub struct StoredSession {
 /// A session as it is stored right after it was opened.
 impl From<Opening> for StoredSession {
     fn from(opening: Opening) -> Self {
-        Self {
+        let mut stored = Self {
             session: opening.session,
             context: opening.context,
             secret: opening.secret,
             delivery: opening.delivery,
-        }
+        };
+        stored.erase_if_ended();
+        stored
     }
 }
 
 impl StoredSession {
+    /// Erases what is of no use once the session ended: what its codes are derived from, and what
+    /// the caller gave the template.
+    pub fn erase_if_ended(&mut self) {
+        if self.session.pending().is_none() {
+            self.secret = None;
+            self.context.variables = None;
+        }
+    }
+
+    /// Whether it is still found at `now`: until [`RETENTION_SECS`] after its hard end.
+    #[must_use]
+    pub fn is_retained(&self, now: Timestamp) -> bool {
+        now < self.session.hard_end().plus_secs(RETENTION_SECS)
+    }
+
     /// The code of one generation: derived, or the known one under a test key.
     ///
     /// # Errors

@@ -4,7 +4,10 @@ use otpost_domain::{
     Address, ApiKey, Code, CodeLength, FoldedAddress, KeyDigest, Network, SessionId,
 };
 
-use crate::{CodeSecret, EntropyError, NetworkDigest, RecipientDigest, Sealed};
+use crate::{
+    CodeSecret, Endpoint, EntropyError, IdempotencyDigest, NetworkDigest, Owner, RecipientDigest,
+    RequestDigest, Sealed,
+};
 
 /// Which value of a session is sealed: one cannot be passed off as the other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -13,6 +16,8 @@ pub enum SealedField {
     Address,
     /// The variables of the template.
     Variables,
+    /// An answer that is kept to be said again.
+    Answer,
 }
 
 /// Why the vault refuses.
@@ -61,6 +66,18 @@ pub trait Vault: Send + Sync {
     /// The digest under which a network is counted, as constant as that of a recipient and apart
     /// from it.
     fn digest_network(&self, network: &Network) -> NetworkDigest;
+
+    /// The digest under which the answer to a request with an `Idempotency-Key` is kept. The same
+    /// key of another project, mode or endpoint has another.
+    fn digest_idempotency_key(
+        &self,
+        owner: &Owner,
+        endpoint: Endpoint,
+        key: &str,
+    ) -> IdempotencyDigest;
+
+    /// The digest of a request with this key: the same body under another key has another.
+    fn digest_request(&self, key: &IdempotencyDigest, body: &[u8]) -> RequestDigest;
 
     /// Seals a value of a session. Two seals of one value MUST differ.
     ///

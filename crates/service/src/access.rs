@@ -1,7 +1,9 @@
 //! Who is calling.
 
-use otpost_domain::{ApiKey, Mode, ProjectName, Timestamp};
-use otpost_ports::{KeyRecord, Owner};
+use std::net::IpAddr;
+
+use otpost_domain::{ApiKey, KeyId, Mode, Permission, ProjectName, Timestamp};
+use otpost_ports::{Actor, KeyRecord, Owner, Scope};
 
 use crate::{Otp, ServiceError};
 
@@ -10,6 +12,8 @@ use crate::{Otp, ServiceError};
 pub struct Caller {
     /// Whose sessions it may touch.
     pub owner: Owner,
+    /// The key that it called with.
+    pub key: KeyId,
 }
 
 impl Caller {
@@ -18,6 +22,20 @@ impl Caller {
         match self.owner.mode {
             Mode::Live => Some(quotas(&self.owner.project)),
             Mode::Test => None,
+        }
+    }
+
+    /// Who it is, for the audit log.
+    pub(crate) fn actor(&self) -> Actor {
+        Actor::Key(self.key)
+    }
+
+    /// Where it looks for recipients.
+    pub(crate) fn scope(&self) -> Scope {
+        let project = self.owner.project.clone();
+        match self.owner.mode {
+            Mode::Live => Scope::Project(project),
+            Mode::Test => Scope::Tests(project),
         }
     }
 
@@ -31,24 +49,31 @@ impl Caller {
 /// Why a key was not accepted.
 #[derive(Debug, thiserror::Error)]
 pub enum AccessError {
-    /// Unknown, revoked or expired, or a test key where none are accepted.
+    /// Unknown, revoked or expired, from where it is not allowed, or a test key where none are
+    /// accepted.
     #[error("the key is not accepted")]
     Unauthorized,
     /// A key without the permission that is needed.
-    #[error("the key lacks the permission otp")]
-    Forbidden,
+    #[error("the key lacks the permission {}", .0.name())]
+    Forbidden(Permission),
     /// Nobody can tell now.
     #[error(transparent)]
     Service(#[from] ServiceError),
 }
 
 impl Otp {
-    /// Accepts or refuses what a client presented as its API key.
+    /// Accepts or refuses what a client, who calls `from` there, presented as its API key for what
+    /// `needs` this permission.
     ///
     /// # Errors
     ///
     /// [`AccessError`].
-    pub async fn authenticate(&self, presented: &str) -> Result<Caller, AccessError> {
+    pub async fn authenticate(
+        &self,
+        presented: &str,
+        from: Option<IpAddr>,
+        needs: Permission,
+    ) -> Result<Caller, AccessError> {
         let key = ApiKey::parse(presented).ok_or(AccessError::Unauthorized)?;
         let record = self
             .ports
@@ -58,7 +83,16 @@ impl Otp {
             .map_err(ServiceError::from)?;
         let record = record.ok_or(AccessError::Unauthorized)?;
         let digest = self.ports.vault.key_digest(&key);
-        if !record.digest.matches(&digest) || !is_in_force(&record, self.ports.clock.now()) {
+        let now = self.now();
+        if !record.digest.matches(&digest) || !is_in_force(&record, now) {
+            return Err(AccessError::Unauthorized);
+        }
+        if !is_allowed(&record, from) {
+            tracing::warn!(
+                key.id = %record.id,
+                "a key was refused: it came from an address that --allow-ip does not name; \
+                 behind a proxy, server.trusted_proxies has to name that"
+            );
             return Err(AccessError::Unauthorized);
         }
         if record.mode == Mode::Test && !self.accepts_test_keys {
@@ -68,16 +102,23 @@ impl Otp {
             );
             return Err(AccessError::Unauthorized);
         }
-        if !record.permissions.otp {
-            return Err(AccessError::Forbidden);
+        self.key_uses.note(record.id, now);
+        if !record.permissions.include(needs) {
+            return Err(AccessError::Forbidden(needs));
         }
         Ok(Caller {
+            key: record.id,
             owner: Owner {
                 project: record.project,
                 mode: record.mode,
             },
         })
     }
+}
+
+fn is_allowed(record: &KeyRecord, from: Option<IpAddr>) -> bool {
+    let allowed = &record.allowed_from;
+    allowed.is_empty() || from.is_some_and(|from| allowed.iter().any(|one| one.contains(from)))
 }
 
 fn is_in_force(record: &KeyRecord, now: Timestamp) -> bool {
@@ -104,7 +145,17 @@ mod tests {
             .expect_find_key()
             .times(..=1)
             .return_once(move |_| Ok(record));
-        bench.otp().authenticate(presented).await
+        authenticate_at(&bench.otp(), presented, Permission::Otp).await
+    }
+
+    /// From an address for documentation.
+    async fn authenticate_at(
+        otp: &Otp,
+        presented: &str,
+        needs: Permission,
+    ) -> Result<Caller, AccessError> {
+        let from = "192.0.2.1".parse().unwrap();
+        otp.authenticate(presented, Some(from), needs).await
     }
 
     fn live() -> KeyRecord {
@@ -166,13 +217,77 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_key_without_the_permission_is_forbidden() {
-        let record = KeyRecord {
-            permissions: Permissions::default(),
-            ..live()
-        };
-        let refused = authenticate(sample::key(1).reveal(), true, Some(record)).await;
-        assert!(matches!(refused, Err(AccessError::Forbidden)));
+    async fn a_key_is_forbidden_what_it_lacks_the_permission_for() {
+        let key = sample::key(1);
+        for (names, needs, is_permitted) in [
+            ("", Permission::Otp, false),
+            ("otp", Permission::Otp, true),
+            ("otp", Permission::Admin, false),
+            ("admin", Permission::Otp, false),
+            ("otp admin", Permission::Admin, true),
+        ] {
+            let mut bench = Bench::new();
+            let record = KeyRecord {
+                permissions: Permissions::parse(names).unwrap(),
+                ..live()
+            };
+            bench
+                .keys
+                .expect_find_key()
+                .return_once(|_| Ok(Some(record)));
+            let answer = authenticate_at(&bench.otp(), key.reveal(), needs).await;
+            let is_forbidden = matches!(answer, Err(AccessError::Forbidden(one)) if one == needs);
+            assert_eq!(
+                (answer.is_ok(), is_forbidden),
+                (is_permitted, !is_permitted),
+                "{names:?} where {} is needed",
+                needs.name()
+            );
+        }
+    }
+
+    #[tokio::test]
+    async fn a_key_is_accepted_from_its_ranges_alone_and_refused_uses_are_not_noted() {
+        let key = sample::key(1);
+        let allowed_from = vec![
+            "10.0.0.0/8".parse().unwrap(),
+            "2001:db8::1".parse().unwrap(),
+        ];
+        for (from, is_allowed) in [
+            (Some("10.9.8.7"), true),
+            (Some("::ffff:10.9.8.7"), true),
+            (Some("2001:db8::1"), true),
+            (Some("2001:db8::2"), false),
+            (Some("192.0.2.1"), false),
+            (None, false),
+        ] {
+            let mut bench = Bench::new();
+            let record = KeyRecord {
+                allowed_from: allowed_from.clone(),
+                ..live()
+            };
+            bench
+                .keys
+                .expect_find_key()
+                .return_once(|_| Ok(Some(record)));
+            bench
+                .keys
+                .expect_note_uses()
+                .times(usize::from(is_allowed))
+                .returning(|_| Ok(()));
+            let otp = bench.otp();
+            let address = from.map(|from| from.parse().unwrap());
+            let answer = otp
+                .authenticate(key.reveal(), address, Permission::Otp)
+                .await;
+            let is_refused = matches!(answer, Err(AccessError::Unauthorized));
+            assert_eq!(
+                (answer.is_ok(), is_refused),
+                (is_allowed, !is_allowed),
+                "{from:?}"
+            );
+            otp.key_uses.round().await.unwrap();
+        }
     }
 
     #[tokio::test]
@@ -182,7 +297,7 @@ mod tests {
             .keys
             .expect_find_key()
             .return_once(|_| Err(unavailable()));
-        let refused = bench.otp().authenticate(sample::key(1).reveal()).await;
+        let refused = authenticate_at(&bench.otp(), sample::key(1).reveal(), Permission::Otp).await;
         assert!(matches!(
             refused,
             Err(AccessError::Service(ServiceError::Unavailable(_)))

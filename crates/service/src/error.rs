@@ -33,3 +33,8 @@ impl From<EntropyError> for ServiceError {
         Self::Broken(error.into())
     }
 }
+
+/// A store answered another command than it was given.
+pub(crate) fn foreign_outcome() -> ServiceError {
+    ServiceError::Broken("the store answered another command".into())
+}

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-pub use otpost_ports::{CapturedMessage as Message, InboxFilter as MessageFilter};
+pub use otpost_ports::{CapturedMessage as Message, InboxFilter as MessageFilter, Preview};
 use otpost_ports::{Inbox, InboxError};
 
 use crate::ServiceError;
@@ -57,15 +57,24 @@ impl InboxReader {
         }
     }
 
-    /// A number that is another one after every arrival. While it is `seen`, an arrival is waited
-    /// for, at most `wait` and at most [`InboxReader::WAIT_MAX`].
+    /// A number that is another one after every arrival and removal. While it is `seen`, the next is
+    /// waited for, at most `wait` and at most [`InboxReader::WAIT_MAX`].
     pub async fn revision_after(&self, seen: Option<u64>, wait: Duration) -> u64 {
         if let Some(seen) = seen {
-            let arrival = self.inbox.changed_since(seen);
+            let change = self.inbox.changed_since(seen);
             // Either way the revision says what happened.
-            let _ = tokio::time::timeout(wait.min(Self::WAIT_MAX), arrival).await;
+            let _ = tokio::time::timeout(wait.min(Self::WAIT_MAX), change).await;
         }
         self.inbox.revision()
+    }
+
+    /// Removes the message of this identifier, and tells whether there was one.
+    ///
+    /// # Errors
+    ///
+    /// [`ServiceError`].
+    pub async fn remove(&self, id: &str) -> Result<bool, ServiceError> {
+        Ok(self.inbox.remove(id).await?)
     }
 
     /// Removes every message.

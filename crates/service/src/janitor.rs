@@ -29,8 +29,11 @@ impl Janitor {
                 Ok(Purged {
                     closed: 0,
                     deleted: 0,
+                    ..
                 }) => {}
-                Ok(Purged { closed, deleted }) => {
+                Ok(Purged {
+                    closed, deleted, ..
+                }) => {
                     tracing::info!(
                         sessions.closed = closed,
                         sessions.deleted = deleted,
@@ -58,7 +61,7 @@ impl Janitor {
             let batch = self.sessions.purge(now, BATCH).await?;
             total.closed += batch.closed;
             total.deleted += batch.deleted;
-            if batch.closed.max(batch.deleted) < u64::from(BATCH) {
+            if !batch.is_full {
                 return Ok(total);
             }
         }
@@ -76,13 +79,19 @@ mod tests {
     async fn a_round_goes_on_until_a_batch_is_not_full() {
         let mut sessions = MockSessions::new();
         let mut order = Sequence::new();
-        for (closed, deleted) in [(500, 0), (3, 500), (0, 7)] {
+        for (closed, deleted, is_full) in [(500, 0, true), (3, 0, true), (0, 7, false)] {
             sessions
                 .expect_purge()
                 .once()
                 .in_sequence(&mut order)
                 .withf(|now, limit| *now == sample::NOON && *limit == BATCH)
-                .return_once(move |_, _| Ok(Purged { closed, deleted }));
+                .return_once(move |_, _| {
+                    Ok(Purged {
+                        closed,
+                        deleted,
+                        is_full,
+                    })
+                });
         }
         let janitor = Janitor {
             sessions: Arc::new(sessions),
@@ -95,7 +104,8 @@ mod tests {
             total,
             Purged {
                 closed: 503,
-                deleted: 507
+                deleted: 7,
+                is_full: false
             }
         );
     }

@@ -2,8 +2,10 @@
 
 use std::sync::Arc;
 
-use otpost_domain::{ApiKey, KeyId, Mode, Permissions, ProjectName, Timestamp};
-use otpost_ports::{Clock, Entropy, KeyRecord, KeyStore, ProjectRecord, Vault};
+use otpost_domain::{AddressRange, ApiKey, KeyId, Mode, Permissions, ProjectName, Timestamp};
+use otpost_ports::{
+    Actor, AuditAction, AuditEntry, Clock, Entropy, KeyRecord, KeyStore, ProjectRecord, Vault,
+};
 
 use crate::ServiceError;
 
@@ -18,6 +20,8 @@ pub struct NewKey {
     pub permissions: Permissions,
     /// From when on it is refused.
     pub expires_at: Option<Timestamp>,
+    /// Where it is accepted from; anywhere where there are none.
+    pub allowed_from: Vec<AddressRange>,
 }
 
 /// A key as an operator sees it: everything but the key.
@@ -37,6 +41,10 @@ pub struct KeyView {
     pub expires_at: Option<Timestamp>,
     /// Since when it is refused.
     pub revoked_at: Option<Timestamp>,
+    /// Where it is accepted from; anywhere where there are none.
+    pub allowed_from: Vec<AddressRange>,
+    /// When it was last accepted, as far as it is written down: a round a minute.
+    pub last_used_at: Option<Timestamp>,
 }
 
 /// Why no key was made.
@@ -61,6 +69,8 @@ pub struct Keys {
     pub entropy: Arc<dyn Entropy>,
     /// The time.
     pub clock: Arc<dyn Clock>,
+    /// Who asks.
+    pub actor: Actor,
 }
 
 impl Keys {
@@ -74,7 +84,8 @@ impl Keys {
             name,
             created_at: self.clock.now(),
         };
-        Ok(self.store.create_project(project).await?)
+        let entry = self.entry(AuditAction::ProjectCreated, Some(&project.name), None);
+        Ok(self.store.create_project(project, entry).await?)
     }
 
     /// Every project with the time it was created, by name.
@@ -108,10 +119,13 @@ impl Keys {
             created_at: self.clock.now(),
             expires_at: new.expires_at,
             revoked_at: None,
+            allowed_from: new.allowed_from,
+            last_used_at: None,
         };
+        let entry = self.entry(AuditAction::KeyCreated, Some(&new.project), Some(record.id));
         let is_kept = self
             .store
-            .insert_key(record)
+            .insert_key(record, entry)
             .await
             .map_err(ServiceError::from)?;
         if is_kept {
@@ -138,6 +152,8 @@ impl Keys {
                 created_at: key.created_at,
                 expires_at: key.expires_at,
                 revoked_at: key.revoked_at,
+                allowed_from: key.allowed_from,
+                last_used_at: key.last_used_at,
             })
             .collect())
     }
@@ -148,7 +164,24 @@ impl Keys {
     ///
     /// [`ServiceError`].
     pub async fn revoke(&self, id: &KeyId) -> Result<bool, ServiceError> {
-        Ok(self.store.revoke_key(id, self.clock.now()).await?)
+        let entry = self.entry(AuditAction::KeyRevoked, None, Some(*id));
+        Ok(self.store.revoke_key(id, entry).await?)
+    }
+
+    fn entry(
+        &self,
+        action: AuditAction,
+        project: Option<&ProjectName>,
+        key: Option<KeyId>,
+    ) -> AuditEntry {
+        AuditEntry {
+            at: self.clock.now(),
+            actor: self.actor.clone(),
+            action,
+            project: project.cloned(),
+            key,
+            recipient: None,
+        }
     }
 }
 
@@ -164,6 +197,7 @@ mod tests {
             vault: Arc::new(FakeVault::new()),
             entropy: Arc::new(SeededEntropy::new(1)),
             clock: Arc::new(ManualClock::default()),
+            actor: Actor::Operator("ada".into()),
         }
     }
 
@@ -171,8 +205,12 @@ mod tests {
         NewKey {
             project: sample::project("acme"),
             mode: Mode::Test,
-            permissions: Permissions { otp: true },
+            permissions: Permissions {
+                otp: true,
+                admin: false,
+            },
             expires_at: None,
+            allowed_from: vec![],
         }
     }
 
@@ -182,8 +220,13 @@ mod tests {
         store
             .expect_insert_key()
             .once()
-            .withf(|record| record.mode == Mode::Test && record.created_at == sample::NOON)
-            .return_once(|_| Ok(true));
+            .withf(|record, entry| {
+                record.mode == Mode::Test
+                    && record.created_at == sample::NOON
+                    && entry.action == AuditAction::KeyCreated
+                    && entry.key == Some(record.id)
+            })
+            .return_once(|_, _| Ok(true));
         let key = keys(store).create_key(new_key()).await.unwrap();
         assert!(key.reveal().starts_with("otp_test_"));
     }
@@ -191,7 +234,7 @@ mod tests {
     #[tokio::test]
     async fn a_key_needs_a_project() {
         let mut store = MockKeyRows::new();
-        store.expect_insert_key().return_once(|_| Ok(false));
+        store.expect_insert_key().return_once(|_, _| Ok(false));
         let refused = keys(store).create_key(new_key()).await;
         assert!(matches!(refused, Err(KeyError::NoProject(name)) if name.as_str() == "acme"));
     }

@@ -140,6 +140,11 @@ impl Limits {
         self.quotas(vec![verifies], profile)
     }
 
+    /// What a look at a session needs to judge it: nothing is counted.
+    pub(crate) fn of_look(&self, profile: Profile) -> Quotas {
+        self.quotas(Vec::new(), profile)
+    }
+
     fn quotas(&self, caller: Vec<Charge>, profile: Profile) -> Quotas {
         Quotas {
             caller,

@@ -7,13 +7,14 @@ use async_trait::async_trait;
 use mockall::mock;
 use otpost_domain::{KeyId, Language, Mode, SessionId, TemplateName, Timestamp};
 use otpost_ports::{
-    Admitted, Applied, Command, KeyRecord, KeyStore, Ledger, Opening, Owner, ProjectRecord, Purged,
-    Readiness, SessionStore, StoreError, StoredSession, Subject,
+    Admitted, Applied, AuditEntry, Command, Erased, KeyRecord, KeyStore, Ledger, Opening, Owner,
+    ProjectRecord, Purged, Readiness, RecipientDigest, RecipientRecord, RecipientStore, Scope,
+    SessionStore, StoreError, StoredSession, Subject,
 };
 use otpost_testkit::{FakeVault, ManualClock, SeededEntropy, sample};
 use tokio::sync::Notify;
 
-use crate::{Caller, Catalogue, Otp, Policies, Ports};
+use crate::{Caller, Catalogue, KeyUses, Otp, Policies, Ports};
 
 mock! {
     pub(crate) Sessions {}
@@ -39,12 +40,43 @@ mock! {
     pub(crate) KeyRows {}
     #[async_trait]
     impl KeyStore for KeyRows {
-        async fn create_project(&self, project: ProjectRecord) -> Result<bool, StoreError>;
+        async fn create_project(
+            &self,
+            project: ProjectRecord,
+            entry: AuditEntry,
+        ) -> Result<bool, StoreError>;
         async fn projects(&self) -> Result<Vec<ProjectRecord>, StoreError>;
-        async fn insert_key(&self, key: KeyRecord) -> Result<bool, StoreError>;
+        async fn insert_key(&self, key: KeyRecord, entry: AuditEntry) -> Result<bool, StoreError>;
         async fn find_key(&self, id: &KeyId) -> Result<Option<KeyRecord>, StoreError>;
         async fn keys(&self) -> Result<Vec<KeyRecord>, StoreError>;
-        async fn revoke_key(&self, id: &KeyId, now: Timestamp) -> Result<bool, StoreError>;
+        async fn revoke_key(&self, id: &KeyId, entry: AuditEntry) -> Result<bool, StoreError>;
+        async fn note_uses(&self, uses: &[(KeyId, Timestamp)]) -> Result<(), StoreError>;
+    }
+}
+
+mock! {
+    pub(crate) RecipientRows {}
+    #[async_trait]
+    impl RecipientStore for RecipientRows {
+        async fn look_up(
+            &self,
+            recipient: &RecipientDigest,
+            scope: &Scope,
+            limit: u32,
+            entry: AuditEntry,
+        ) -> Result<RecipientRecord, StoreError>;
+        async fn release(
+            &self,
+            recipient: &RecipientDigest,
+            scope: &Scope,
+            entry: AuditEntry,
+        ) -> Result<bool, StoreError>;
+        async fn erase(
+            &self,
+            recipient: &RecipientDigest,
+            scope: &Scope,
+            entry: AuditEntry,
+        ) -> Result<Erased, StoreError>;
     }
 }
 
@@ -60,6 +92,7 @@ mock! {
 pub(crate) struct Bench {
     pub(crate) sessions: MockSessions,
     pub(crate) keys: MockKeyRows,
+    pub(crate) recipients: MockRecipientRows,
     pub(crate) policies: Policies,
     pub(crate) accepts_test_keys: bool,
     pub(crate) clock: Arc<ManualClock>,
@@ -72,6 +105,7 @@ impl Bench {
         Self {
             sessions: MockSessions::new(),
             keys: MockKeyRows::new(),
+            recipients: MockRecipientRows::new(),
             policies: Policies::default(),
             accepts_test_keys: true,
             clock: Arc::new(ManualClock::default()),
@@ -81,9 +115,11 @@ impl Bench {
     }
 
     pub(crate) fn otp(self) -> Otp {
+        let keys = Arc::new(self.keys);
         let ports = Ports {
             sessions: Arc::new(self.sessions),
-            keys: Arc::new(self.keys),
+            keys: keys.clone(),
+            recipients: Arc::new(self.recipients),
             readiness: Arc::new(MockReady::new()),
             vault: self.vault,
             entropy: Arc::new(SeededEntropy::new(7)),
@@ -101,6 +137,7 @@ impl Bench {
             catalogue,
             self.accepts_test_keys,
             self.mail_queued,
+            Arc::new(KeyUses::new(keys)),
         )
     }
 }
@@ -111,6 +148,7 @@ pub(crate) fn caller(mode: Mode) -> Caller {
             mode,
             ..sample::owner()
         },
+        key: sample::key(1).id(),
     }
 }
 

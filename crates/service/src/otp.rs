@@ -3,14 +3,15 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 
-use otpost_domain::{Bucket, ProjectName, SessionId, Timestamp};
+use otpost_domain::{Bucket, SessionId, Timestamp};
 use otpost_ports::{
-    Clock, Counted, Entropy, KeyStore, RETENTION_SECS, Readiness, SessionStore, StoredSession,
-    Vault,
+    Clock, Counted, Entropy, KeyStore, Owner, Readiness, RecipientStore, SessionStore,
+    StoredSession, Vault,
 };
 use tokio::sync::Notify;
 
-use crate::{Caller, Catalogue, Policies, Rules, ServiceError};
+use crate::alarm::Alarms;
+use crate::{Caller, Catalogue, KeyUses, Policies, Rules, ServiceError};
 
 /// The ports that the use cases stand on.
 #[derive(Clone)]
@@ -19,6 +20,8 @@ pub struct Ports {
     pub sessions: Arc<dyn SessionStore>,
     /// API keys.
     pub keys: Arc<dyn KeyStore>,
+    /// What is kept of recipients.
+    pub recipients: Arc<dyn RecipientStore>,
     /// Whether requests can be served.
     pub readiness: Arc<dyn Readiness>,
     /// Codes, digests and seals.
@@ -36,33 +39,51 @@ pub struct Metered<T> {
     pub answer: T,
     /// What was charged, and what is left.
     pub counted: Vec<Counted>,
+    /// Whether it was given before, to the same request under the same idempotency key.
+    pub is_replayed: bool,
 }
 
 impl<T> Metered<T> {
-    /// An answer that nothing was charged for.
-    pub(crate) fn free(answer: T) -> Self {
+    pub(crate) fn new(answer: T, counted: Vec<Counted>) -> Self {
         Self {
             answer,
-            counted: Vec::new(),
+            counted,
+            is_replayed: false,
+        }
+    }
+
+    /// An answer that nothing was charged for.
+    pub(crate) fn free(answer: T) -> Self {
+        Self::new(answer, Vec::new())
+    }
+
+    /// An answer that was given before.
+    pub(crate) fn replayed(answer: T) -> Self {
+        Self {
+            is_replayed: true,
+            ..Self::free(answer)
         }
     }
 }
 
 /// The use cases of the API: [`send`](Self::send), [`verify`](Self::verify),
-/// [`resend`](Self::resend), [`status`](Self::status), and [`authenticate`](Self::authenticate)
-/// before each.
+/// [`resend`](Self::resend), [`status`](Self::status), those of recipients, and
+/// [`authenticate`](Self::authenticate) before each.
 pub struct Otp {
     pub(crate) ports: Ports,
     pub(crate) policies: Policies,
     pub(crate) catalogue: Catalogue,
     pub(crate) accepts_test_keys: bool,
     pub(crate) mail_queued: Arc<Notify>,
-    /// What projects have used of their reads, for this process alone.
-    pub(crate) reads: Mutex<HashMap<ProjectName, Bucket>>,
+    pub(crate) key_uses: Arc<KeyUses>,
+    /// What callers have used of their reads, for this process alone.
+    pub(crate) reads: Mutex<HashMap<Owner, Bucket>>,
+    pub(crate) alarms: Alarms,
 }
 
 impl Otp {
-    /// The use cases on these ports. `mail_queued` is told whenever a mail was committed.
+    /// The use cases on these ports. `mail_queued` is told whenever a mail was committed,
+    /// `key_uses` whenever a key was accepted.
     #[must_use]
     pub fn new(
         ports: Ports,
@@ -70,6 +91,7 @@ impl Otp {
         catalogue: Catalogue,
         accepts_test_keys: bool,
         mail_queued: Arc<Notify>,
+        key_uses: Arc<KeyUses>,
     ) -> Self {
         Self {
             ports,
@@ -77,7 +99,9 @@ impl Otp {
             catalogue,
             accepts_test_keys,
             mail_queued,
+            key_uses,
             reads: Mutex::default(),
+            alarms: Alarms::default(),
         }
     }
 
@@ -122,10 +146,6 @@ impl Otp {
         id: &SessionId,
     ) -> Result<Option<StoredSession>, ServiceError> {
         let found = self.ports.sessions.find(&caller.owner, id).await?;
-        Ok(found.filter(|stored| self.is_retained(stored)))
-    }
-
-    pub(crate) fn is_retained(&self, stored: &StoredSession) -> bool {
-        self.ports.clock.now() < stored.session.hard_end().plus_secs(RETENTION_SECS)
+        Ok(found.filter(|stored| stored.is_retained(self.now())))
     }
 }

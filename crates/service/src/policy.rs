@@ -109,6 +109,20 @@ pub struct Policies {
 }
 
 impl Policies {
+    /// Strict, if any project is.
+    #[must_use]
+    pub fn strictest_profile(&self) -> Profile {
+        let all = std::iter::once(&self.general).chain(self.projects.values());
+        let is_strict = all
+            .into_iter()
+            .any(|policy| policy.profile == Profile::Strict);
+        if is_strict {
+            Profile::Strict
+        } else {
+            Profile::Standard
+        }
+    }
+
     /// The policy of `project`.
     #[must_use]
     pub fn of(&self, project: &ProjectName) -> &Policy {

@@ -1,10 +1,19 @@
 //! Mailing the code again.
 
 use otpost_domain::{Refusal, Resend, SessionId, Timestamp};
-use otpost_ports::{Action, Applied, MessageId, Outcome};
+use otpost_ports::{Action, Applied, Endpoint, Judged, MessageId, Outcome, Said};
 
-use crate::verify::foreign_outcome;
-use crate::{Caller, Limited, Metered, Otp, ServiceError};
+use crate::error::foreign_outcome;
+use crate::{Caller, Idempotency, Limited, Metered, Otp, ServiceError};
+
+/// What a caller wants mailed again.
+#[derive(Clone, Debug)]
+pub struct ResendRequest {
+    /// The session; [`SessionId::NONE`] where the caller named none that can be.
+    pub session_id: SessionId,
+    /// Whether it is to be carried out once.
+    pub idempotency: Option<Idempotency>,
+}
 
 /// The answer, committed before it was given.
 #[derive(Clone, Copy, Debug)]
@@ -16,19 +25,24 @@ pub enum ResendAnswer {
     },
     /// A limit is reached; nothing was charged.
     Limited(Limited),
+    /// Another request came under the same idempotency key; nothing was mailed.
+    KeyReused,
     /// No session of this caller has this identifier.
     NotFound,
     /// The last mail is too recent.
     Wait {
         /// For how long, in seconds.
         retry_after_secs: u32,
+        /// Between two mails of this session, in seconds.
+        cooldown_secs: u32,
     },
     /// It is mailed no more.
     Refused(Refusal),
 }
 
 impl Otp {
-    /// Queues the mail of a session again, with the same code or a new one.
+    /// Queues the mail of a session again, with the same code or a new one. A request that came
+    /// before gets the answer that it got then, and mails nothing.
     ///
     /// # Errors
     ///
@@ -36,35 +50,59 @@ impl Otp {
     pub async fn resend(
         &self,
         caller: &Caller,
-        session_id: &SessionId,
+        request: ResendRequest,
     ) -> Result<Metered<ResendAnswer>, ServiceError> {
-        let now = self.ports.clock.now();
+        let once = self.once(caller, Endpoint::Resend, request.idempotency.as_ref());
         let action = Action::Resend(MessageId(self.ports.entropy.bytes()?));
         let policy = self.policies.of(&caller.owner.project);
         let quotas = caller.live(|project| {
             let vault = &*self.ports.vault;
             policy.limits.of_mail(project, None, policy.profile, vault)
         });
-        let judged = match self.apply(caller, session_id, action, quotas).await? {
-            Applied::Limited(limited) => return Ok(Metered::free(ResendAnswer::Limited(limited))),
-            Applied::NotFound => return Ok(Metered::free(ResendAnswer::NotFound)),
-            Applied::Judged(judged) => *judged,
-        };
-        let answer = match judged.outcome {
+        let command = self.command(caller, action, quotas, once);
+        let at = command.at;
+        let applied = self
+            .ports
+            .sessions
+            .apply(&request.session_id, command)
+            .await?;
+        match applied {
+            Applied::Limited(limited) => Ok(Metered::free(ResendAnswer::Limited(limited))),
+            Applied::NotFound(counted) => Ok(Metered::new(ResendAnswer::NotFound, counted)),
+            Applied::KeyReused(counted) => Ok(Metered::new(ResendAnswer::KeyReused, counted)),
+            Applied::Replayed(replayed) => Ok(Metered::replayed(said_again(&replayed.said)?)),
+            Applied::Judged(judged) => {
+                let answer = self.answer(&judged, at)?;
+                Ok(Metered::new(answer, judged.counted))
+            }
+        }
+    }
+
+    fn answer(&self, judged: &Judged, at: Timestamp) -> Result<ResendAnswer, ServiceError> {
+        let session = &judged.stored.session;
+        Ok(match judged.outcome {
             Outcome::Resent(Resend::Repeat | Resend::Renew) => {
                 self.mail_queued.notify_one();
                 ResendAnswer::Resent {
-                    expires_at: judged.stored.session.expires_at(),
+                    expires_at: session.expires_at(),
                 }
             }
             Outcome::Resent(Resend::Wait { until }) => ResendAnswer::Wait {
-                retry_after_secs: now.secs_until(until).max(1),
+                retry_after_secs: at.secs_until(until).max(1),
+                cooldown_secs: session.terms().record().cooldown_secs,
             },
             Outcome::Resent(Resend::Refuse(refusal)) => ResendAnswer::Refused(refusal),
             Outcome::Submitted(_) => return Err(foreign_outcome()),
-        };
-        let counted = judged.counted;
-        Ok(Metered { answer, counted })
+        })
+    }
+}
+
+fn said_again(said: &Said) -> Result<ResendAnswer, ServiceError> {
+    match *said {
+        Said::Mailed { expires_at } => Ok(ResendAnswer::Resent { expires_at }),
+        Said::NotMailed(refusal) => Ok(ResendAnswer::Refused(refusal)),
+        Said::NotFound => Ok(ResendAnswer::NotFound),
+        Said::Verified { .. } | Said::Refused(_) => Err(foreign_outcome()),
     }
 }
 
@@ -73,7 +111,6 @@ mod tests {
     use super::*;
     use crate::mocks::{Bench, caller, stored, was_announced};
     use otpost_domain::Mode;
-    use otpost_ports::Judged;
     use otpost_testkit::sample;
 
     /// Resends, and says whether the mailer was told.
@@ -88,16 +125,22 @@ mod tests {
             .once()
             .withf(|_, command| matches!(command.action, Action::Resend(_)))
             .return_once(move |_, _| {
-                Ok(outcome.map_or(Applied::NotFound, |outcome| {
+                Ok(outcome.map_or(Applied::NotFound(vec![]), |outcome| {
                     Applied::Judged(Box::new(Judged {
                         stored,
                         outcome: Outcome::Resent(outcome),
                         counted: vec![],
+                        used_up_failures: false,
                     }))
                 }))
             });
         let otp = bench.otp();
-        let answer = otp.resend(&caller(Mode::Live), &id).await.unwrap().answer;
+        let request = ResendRequest {
+            session_id: id,
+            idempotency: None,
+        };
+        let resent = otp.resend(&caller(Mode::Live), request).await;
+        let answer = resent.unwrap().answer;
         (answer, was_announced(&mail_queued).await)
     }
 
@@ -139,7 +182,7 @@ mod tests {
             let until = Timestamp::from_millis(sample::NOON.as_millis() + millis);
             let (answer, announced) = resend(Some(Resend::Wait { until })).await;
             assert!(
-                matches!(answer, ResendAnswer::Wait { retry_after_secs } if retry_after_secs == told),
+                matches!(answer, ResendAnswer::Wait { retry_after_secs, cooldown_secs: 30 } if retry_after_secs == told),
                 "{millis}: {answer:?}"
             );
             assert!(!announced);

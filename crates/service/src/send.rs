@@ -7,11 +7,13 @@ use otpost_domain::{
     Timestamp,
 };
 use otpost_ports::{
-    Admitted, Context, Delivery, DeliveryState, MessageId, Opening, Sealed, SealedField,
+    Admitted, Context, Delivery, DeliveryState, Endpoint, MessageId, Opening, Replayed, Said,
+    Sealed, SealedField,
 };
 
+use crate::error::foreign_outcome;
 use crate::test_mode::{self, TestOutcome};
-use crate::{Caller, Limited, Metered, Otp, ServiceError};
+use crate::{Caller, Idempotency, Limited, Metered, Otp, ServiceError};
 
 /// What a caller asks for, checked against [`Rules`](crate::Rules).
 #[derive(Clone, Debug)]
@@ -30,6 +32,8 @@ pub struct SendRequest {
     pub variables: BTreeMap<String, String>,
     /// Where the end user calls from, for limits only.
     pub client_ip: Option<Network>,
+    /// Whether it is to be carried out once.
+    pub idempotency: Option<Idempotency>,
 }
 
 /// A session whose mail is durably queued.
@@ -52,13 +56,17 @@ pub enum SendError {
     /// The address is on hold; nothing was charged.
     #[error("the address is on hold")]
     OnHold,
+    /// Another request came under the same idempotency key; nothing was charged.
+    #[error("the idempotency key was used for another request")]
+    KeyReused,
     /// It could not be carried out.
     #[error(transparent)]
     Service(#[from] ServiceError),
 }
 
 impl Otp {
-    /// Opens a session and queues its mail, in one commit. Never waits for a mail server.
+    /// Opens a session and queues its mail, in one commit. Never waits for a mail server. A request
+    /// that came before gets the answer that it got then.
     ///
     /// # Errors
     ///
@@ -80,6 +88,17 @@ impl Otp {
             Admitted::Open(counted) => counted,
             Admitted::Limited(limited) => return Err(SendError::Limited(limited)),
             Admitted::OnHold => return Err(SendError::OnHold),
+            Admitted::KeyReused => return Err(SendError::KeyReused),
+            Admitted::Replayed(Replayed { session, said }) => {
+                let Said::Mailed { expires_at } = said else {
+                    return Err(foreign_outcome().into());
+                };
+                return Ok(Metered::replayed(Sent {
+                    session_id: session,
+                    email: request.email,
+                    expires_at,
+                }));
+            }
         };
         self.mail_queued.notify_one();
         let answer = Sent {
@@ -87,7 +106,7 @@ impl Otp {
             email: request.email,
             expires_at,
         };
-        Ok(Metered { answer, counted })
+        Ok(Metered::new(answer, counted))
     }
 
     fn opening(
@@ -133,6 +152,7 @@ impl Otp {
                 let (limits, vault) = (&policy.limits, &**vault);
                 limits.of_mail(project, request.client_ip.as_ref(), policy.profile, vault)
             }),
+            once: self.once(caller, Endpoint::Send, request.idempotency.as_ref()),
             at: now,
         })
     }
@@ -203,6 +223,7 @@ mod tests {
             languages: vec![],
             variables: BTreeMap::new(),
             client_ip: None,
+            idempotency: None,
         }
     }
 

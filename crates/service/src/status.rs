@@ -49,13 +49,12 @@ impl Otp {
         session_id: &SessionId,
     ) -> Result<Metered<StatusAnswer>, ServiceError> {
         let now = self.ports.clock.now();
-        let counted = match self.count_read(caller, now) {
-            Ok(counted) => counted,
+        let counted = match caller.live(|_| self.count_read(caller, now)).transpose() {
+            Ok(counted) => counted.unwrap_or_default(),
             Err(limited) => return Ok(Metered::free(StatusAnswer::Limited(limited))),
         };
         let Some(stored) = self.find(caller, session_id).await? else {
-            let answer = StatusAnswer::NotFound;
-            return Ok(Metered { answer, counted });
+            return Ok(Metered::new(StatusAnswer::NotFound, counted));
         };
         let session = &stored.session;
         let standing = self
@@ -71,18 +70,26 @@ impl Otp {
             expires_at: session.expires_at(),
             delivery: stored.delivery.state,
         }));
-        Ok(Metered { answer, counted })
+        Ok(Metered::new(answer, counted))
     }
 
-    /// Counts one read of a project, for this process alone: it must cost less than the read.
-    fn count_read(&self, caller: &Caller, now: Timestamp) -> Result<Vec<Counted>, Limited> {
-        let (name, project) = ("project_reads_per_minute", &caller.owner.project);
-        let limit = self.policies.of(project).limits.project_reads_per_minute;
-        if caller.is_test() || limit.is_off() {
+    /// Counts one read, for this process alone: it must cost less than the read.
+    pub(crate) fn count_read(
+        &self,
+        caller: &Caller,
+        now: Timestamp,
+    ) -> Result<Vec<Counted>, Limited> {
+        let (name, owner) = ("project_reads_per_minute", &caller.owner);
+        let limit = self
+            .policies
+            .of(&owner.project)
+            .limits
+            .project_reads_per_minute;
+        if limit.is_off() {
             return Ok(Vec::new());
         }
         let mut reads = self.reads.lock().unwrap_or_else(PoisonError::into_inner);
-        let bucket = reads.entry(project.clone()).or_default();
+        let bucket = reads.entry(owner.clone()).or_default();
         match limit.admit(*bucket, now) {
             Admission::Admitted(next) => {
                 *bucket = next;
@@ -104,8 +111,7 @@ impl Otp {
         now: Timestamp,
     ) -> Result<Standing, ServiceError> {
         let policy = self.policies.of(&caller.owner.project);
-        let quotas = caller.live(|project| policy.limits.of_verification(project, policy.profile));
-        let Some(quotas) = quotas else {
+        let Some(quotas) = caller.live(|_| policy.limits.of_look(policy.profile)) else {
             return Ok(Standing::default());
         };
         let subjects = quotas.subjects(&caller.owner, Some(recipient));

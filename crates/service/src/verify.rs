@@ -1,14 +1,15 @@
 //! Judging what came back.
 
 use otpost_domain::{Address, Candidate, SessionId, TemplateName, Verdict};
-use otpost_ports::{Action, Applied, Command, Outcome, Quotas, Submitted};
+use otpost_ports::{Action, Applied, Command, Endpoint, Once, Outcome, Quotas, Said, Submitted};
 
-use crate::{Caller, Limited, Metered, Otp, ServiceError};
+use crate::error::foreign_outcome;
+use crate::{Caller, Idempotency, Limited, Metered, Otp, ServiceError};
 
 /// What a caller submits.
 #[derive(Clone, Debug)]
 pub struct VerifyRequest {
-    /// The session.
+    /// The session; [`SessionId::NONE`] where the caller named none that can be.
     pub session_id: SessionId,
     /// What the person typed.
     pub candidate: Candidate,
@@ -16,6 +17,8 @@ pub struct VerifyRequest {
     pub email: Option<Address>,
     /// The purpose that the caller expects.
     pub template: Option<TemplateName>,
+    /// Whether it is to be carried out once.
+    pub idempotency: Option<Idempotency>,
 }
 
 /// The answer, committed before it was given.
@@ -28,6 +31,8 @@ pub enum VerifyAnswer {
     },
     /// A limit is reached; nothing was judged.
     Limited(Limited),
+    /// Another request came under the same idempotency key; nothing was judged.
+    KeyReused,
     /// No session of this caller has this identifier.
     NotFound,
     /// The code is not accepted; any verdict but [`Verdict::Verified`].
@@ -35,7 +40,8 @@ pub enum VerifyAnswer {
 }
 
 impl Otp {
-    /// Judges a code; a judged one is an attempt, and committed before this returns.
+    /// Judges a code; a judged one is an attempt, and committed before this returns. A request that
+    /// came before gets the answer that it got then, and is no attempt.
     ///
     /// # Errors
     ///
@@ -50,7 +56,9 @@ impl Otp {
             candidate,
             email,
             template,
+            idempotency,
         } = request;
+        let once = self.once(caller, Endpoint::Verify, idempotency.as_ref());
         let action = Action::Submit(Submitted {
             candidate,
             email,
@@ -58,11 +66,24 @@ impl Otp {
         });
         let policy = self.policies.of(&caller.owner.project);
         let quotas = caller.live(|project| policy.limits.of_verification(project, policy.profile));
-        let judged = match self.apply(caller, &session_id, action, quotas).await? {
+        let command = self.command(caller, action, quotas, once);
+        let at = command.at;
+        let judged = match self.ports.sessions.apply(&session_id, command).await? {
             Applied::Limited(limited) => return Ok(Metered::free(VerifyAnswer::Limited(limited))),
-            Applied::NotFound => return Ok(Metered::free(VerifyAnswer::NotFound)),
+            Applied::NotFound(counted) => {
+                return Ok(Metered::new(VerifyAnswer::NotFound, counted));
+            }
+            Applied::KeyReused(counted) => {
+                return Ok(Metered::new(VerifyAnswer::KeyReused, counted));
+            }
+            Applied::Replayed(replayed) => {
+                return Ok(Metered::replayed(said_again(replayed.said)?));
+            }
             Applied::Judged(judged) => *judged,
         };
+        if judged.used_up_failures {
+            self.alarms.failures_used_up(&caller.owner.project, at);
+        }
         let answer = match judged.outcome {
             Outcome::Submitted(Verdict::Verified) => {
                 let sealed = &judged.stored.context.address;
@@ -72,42 +93,42 @@ impl Otp {
             Outcome::Submitted(verdict) => VerifyAnswer::Refused(verdict),
             Outcome::Resent(_) => return Err(foreign_outcome()),
         };
-        let counted = judged.counted;
-        Ok(Metered { answer, counted })
+        Ok(Metered::new(answer, judged.counted))
     }
 
-    /// Commits a command to a session of `caller` that is still retained.
-    pub(crate) async fn apply(
+    /// A command of `caller`, as of now.
+    pub(crate) fn command(
         &self,
         caller: &Caller,
-        id: &SessionId,
         action: Action,
         quotas: Option<Quotas>,
-    ) -> Result<Applied, ServiceError> {
-        let command = Command {
+        once: Option<Once>,
+    ) -> Command {
+        Command {
             owner: caller.owner.clone(),
-            at: self.ports.clock.now(),
+            at: self.now(),
             action,
             quotas,
-        };
-        Ok(match self.ports.sessions.apply(id, command).await? {
-            Applied::Judged(judged) if !self.is_retained(&judged.stored) => Applied::NotFound,
-            applied => applied,
-        })
+            once,
+        }
     }
 }
 
-/// A store answered another command than it was given.
-pub(crate) fn foreign_outcome() -> ServiceError {
-    ServiceError::Broken("the store answered another command".into())
+fn said_again(said: Said) -> Result<VerifyAnswer, ServiceError> {
+    match said {
+        Said::Verified { email } => Ok(VerifyAnswer::Verified { email }),
+        Said::Refused(verdict) => Ok(VerifyAnswer::Refused(verdict)),
+        Said::NotFound => Ok(VerifyAnswer::NotFound),
+        Said::Mailed { .. } | Said::NotMailed(_) => Err(foreign_outcome()),
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::mocks::{Bench, caller, stored, unavailable};
-    use otpost_domain::Mode;
-    use otpost_ports::{Judged, StoredSession};
+    use otpost_domain::{Allowance, Limit, Mode};
+    use otpost_ports::{Counted, Judged, StoredSession};
     use otpost_testkit::{FakeVault, sample};
 
     fn request(session_id: SessionId) -> VerifyRequest {
@@ -116,15 +137,14 @@ mod tests {
             candidate: Candidate::normalise("123456"),
             email: None,
             template: None,
+            idempotency: None,
         }
     }
 
     async fn verify(
         answered: impl Fn(StoredSession) -> Applied + Send + 'static,
-        now_secs: u32,
     ) -> Result<VerifyAnswer, ServiceError> {
         let mut bench = Bench::new();
-        bench.clock.advance(now_secs);
         let stored = stored(&bench.vault);
         let id = *stored.session.id();
         bench
@@ -143,13 +163,14 @@ mod tests {
                 stored,
                 outcome,
                 counted: vec![],
+                used_up_failures: false,
             }))
         }
     }
 
     #[tokio::test]
     async fn the_right_code_tells_the_address() {
-        let answer = verify(with(Outcome::Submitted(Verdict::Verified)), 0).await;
+        let answer = verify(with(Outcome::Submitted(Verdict::Verified))).await;
         let Ok(VerifyAnswer::Verified { email }) = answer else {
             panic!("{answer:?}");
         };
@@ -161,7 +182,7 @@ mod tests {
         let wrong = Verdict::WrongCode {
             attempts_remaining: 3,
         };
-        let answer = verify(with(Outcome::Submitted(wrong)), 0).await;
+        let answer = verify(with(Outcome::Submitted(wrong))).await;
         assert!(
             matches!(answer, Ok(VerifyAnswer::Refused(verdict)) if verdict == wrong),
             "{answer:?}"
@@ -169,16 +190,29 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_session_is_unknown_when_there_is_none_or_its_retention_is_over() {
-        let none = verify(|_| Applied::NotFound, 0).await;
-        assert!(matches!(none, Ok(VerifyAnswer::NotFound)), "{none:?}");
-
-        let day_after_hard_end = 1800 + 86_400;
-        let expired = || with(Outcome::Submitted(Verdict::Expired));
-        let last = verify(expired(), day_after_hard_end - 1).await;
-        assert!(matches!(last, Ok(VerifyAnswer::Refused(_))), "{last:?}");
-        let over = verify(expired(), day_after_hard_end).await;
-        assert!(matches!(over, Ok(VerifyAnswer::NotFound)), "{over:?}");
+    async fn an_unknown_session_tells_what_was_charged() {
+        let counted = vec![Counted {
+            name: "project_verifies_per_minute",
+            limit: Limit::new(600, 60),
+            allowance: Allowance {
+                remaining: 599,
+                full_in_secs: 1,
+            },
+        }];
+        let mut bench = Bench::new();
+        let told = counted.clone();
+        bench
+            .sessions
+            .expect_apply()
+            .once()
+            .return_once(|_, _| Ok(Applied::NotFound(told)));
+        let verified = bench
+            .otp()
+            .verify(&caller(Mode::Live), request(SessionId::NONE))
+            .await
+            .unwrap();
+        assert!(matches!(verified.answer, VerifyAnswer::NotFound));
+        assert_eq!(verified.counted, counted);
     }
 
     #[tokio::test]
@@ -196,7 +230,7 @@ mod tests {
     #[tokio::test]
     async fn the_answer_to_another_command_is_no_success() {
         use otpost_domain::Resend;
-        let foreign = verify(with(Outcome::Resent(Resend::Repeat)), 0).await;
+        let foreign = verify(with(Outcome::Resent(Resend::Repeat))).await;
         assert!(
             matches!(foreign, Err(ServiceError::Broken(_))),
             "{foreign:?}"

@@ -2,50 +2,72 @@
 
 use otpost_domain::{Pending, SessionId, Timestamp};
 use otpost_ports::{
-    Decision, Delivery, DeliveryState, Judged, MailChange, StoreError, StoredSession,
+    Decision, Delivery, DeliveryState, Judged, KeptAnswer, Ledger, MailChange, StoreError,
+    StoredSession,
 };
 use sea_orm::{
     ColumnTrait, ConnectionTrait, DatabaseTransaction, DbErr, EntityTrait, NotSet, QueryFilter,
     Set, UpdateResult,
 };
 
-use crate::convert::session::secret_of;
 use crate::entity::{delivery, session};
 use crate::error::unavailable;
-use crate::{convert, counters};
+use crate::{answers, convert, counters};
 
 /// Commits what `decision` changes, and gives the session as it is stored then.
 pub(crate) async fn commit(
     transaction: DatabaseTransaction,
-    stored: StoredSession,
     decision: Decision,
     is_leased: bool,
     at: Timestamp,
 ) -> Result<Judged, StoreError> {
-    let mail = mail_after(&stored, &decision, is_leased, at);
-    let is_changed = decision.session != stored.session;
+    let mail = mail_after(&decision, is_leased, at);
+    let is_changed = decision.session != decision.before.session;
+    let Decision {
+        before,
+        session,
+        outcome,
+        mail: _,
+        ledger,
+        counted,
+        used_up_failures,
+        kept,
+    } = decision;
+    let mut stored = StoredSession { session, ..before };
+    stored.erase_if_ended();
     if is_changed {
-        write_session(&transaction, &stored, &decision).await?;
+        write_session(&transaction, &stored).await?;
     }
     if let Some(mail) = &mail {
+        stored.delivery = mail.delivery;
         write_mail(&transaction, stored.session.id(), mail).await?;
     }
-    let is_counted = counters::save(&transaction, &decision.ledger, at).await?;
-    if is_changed || mail.is_some() || is_counted {
+    let is_counted = counters::save(&transaction, &ledger, at).await?;
+    let is_kept = answers::save(&transaction, kept.as_ref()).await?;
+    if is_changed || mail.is_some() || is_counted || is_kept {
         transaction.commit().await.map_err(unavailable)?;
     }
-    let delivery = mail.map_or(stored.delivery, |mail| mail.delivery);
-    let secret = secret_of(&decision.session, stored.secret);
     Ok(Judged {
-        stored: StoredSession {
-            session: decision.session,
-            context: stored.context,
-            secret,
-            delivery,
-        },
-        outcome: decision.outcome,
-        counted: decision.counted,
+        stored,
+        outcome,
+        counted,
+        used_up_failures,
     })
+}
+
+/// Commits what was counted and the answer to keep, where nothing else changes.
+pub(crate) async fn commit_counted(
+    transaction: DatabaseTransaction,
+    ledger: &Ledger,
+    kept: Option<&KeptAnswer>,
+    at: Timestamp,
+) -> Result<(), StoreError> {
+    let is_counted = counters::save(&transaction, ledger, at).await?;
+    let is_kept = answers::save(&transaction, kept).await?;
+    if is_counted || is_kept {
+        transaction.commit().await.map_err(unavailable)?;
+    }
+    Ok(())
 }
 
 /// A mail that changes, and the columns to write.
@@ -55,13 +77,8 @@ struct ChangedMail {
 }
 
 /// What the mail of a session becomes; `None` when it stays.
-fn mail_after(
-    stored: &StoredSession,
-    decision: &Decision,
-    is_leased: bool,
-    at: Timestamp,
-) -> Option<ChangedMail> {
-    let last = stored.delivery;
+fn mail_after(decision: &Decision, is_leased: bool, at: Timestamp) -> Option<ChangedMail> {
+    let last = decision.before.delivery;
     match decision.mail {
         MailChange::Keep => None,
         MailChange::Hurry => {
@@ -87,7 +104,7 @@ fn mail_after(
                 delivery,
                 columns: delivery::ActiveModel {
                     session_id: NotSet,
-                    ..convert::delivery::row(stored.session.id(), &delivery)
+                    ..convert::delivery::row(decision.session.id(), &delivery)
                 },
             })
         }
@@ -97,10 +114,9 @@ fn mail_after(
 async fn write_session(
     connection: &impl ConnectionTrait,
     stored: &StoredSession,
-    decision: &Decision,
 ) -> Result<(), StoreError> {
     let updated = session::Entity::update_many()
-        .set(convert::session::changing(&decision.session, stored.secret))
+        .set(convert::session::changing(stored))
         .filter(session::Column::Id.eq(stored.session.id().as_bytes().to_vec()))
         .exec(connection)
         .await;

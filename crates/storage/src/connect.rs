@@ -61,6 +61,8 @@ async fn pool(url: &str, role: Role) -> Result<DatabaseConnection, DbErr> {
                 .busy_timeout(BUSY)
                 // What is erased is overwritten, in the file too.
                 .pragma("secure_delete", "ON")
+                // What is rewritten passes through no other file.
+                .pragma("temp_store", "MEMORY")
                 .pragma("query_only", if role == Role::Read { "ON" } else { "OFF" })
         })
         .map_sqlx_sqlite_before_acquire(move |connection, _| {
@@ -149,6 +151,7 @@ pub(crate) mod tests {
                 ("synchronous", "2"),
                 ("foreign_keys", "1"),
                 ("secure_delete", "1"),
+                ("temp_store", "2"),
                 ("query_only", role),
             ] {
                 assert_eq!(pragma(connection, name).await, expected, "{name}");

@@ -1,12 +1,13 @@
-//! What is counted: read before a decision, written in its commit, forgotten by rule.
+//! What is counted: read before a decision, written in its commit, purged by rule.
 
 use std::collections::BTreeSet;
 
-use otpost_domain::{Limit, Timestamp};
-use otpost_ports::{Ledger, StoreError, Subject};
+use otpost_domain::{HOLD_FAILURES, Limit, Timestamp};
+use otpost_ports::{FAILURES_RETENTION_SECS, Ledger, StoreError, Subject};
 use sea_orm::sea_query::{Expr, OnConflict, Query, SelectStatement};
 use sea_orm::{
-    ColumnTrait, ConnectionTrait, EntityTrait, ExprTrait, QueryFilter, QueryOrder, Select,
+    ColumnTrait, Condition, ConnectionTrait, EntityTrait, ExprTrait, QueryFilter, QueryOrder,
+    Select,
 };
 
 use crate::convert::counters::{COUNTERS, read, row};
@@ -63,6 +64,7 @@ pub(crate) async fn save(
             Column::Paid3,
             Column::Failures,
             Column::UsedAt,
+            Column::FailingSince,
         ])
         .to_owned();
     Entity::insert_many(rows)
@@ -73,42 +75,40 @@ pub(crate) async fn save(
     Ok(true)
 }
 
-/// Whether there is anything to forget at `now`.
-pub(crate) async fn are_forgotten(
-    connection: &impl ConnectionTrait,
-    now: Timestamp,
-) -> Result<bool, StoreError> {
-    let one = connection
-        .query_one(&forgotten(now, 1))
-        .await
-        .map_err(unavailable)?;
-    Ok(one.is_some())
+/// Rows that owe nothing any more at `now`, and old failures: of either at most [`SUBJECTS`] for
+/// each of `sessions`.
+pub(crate) fn over(now: Timestamp, sessions: u32) -> [SelectStatement; 2] {
+    let limit = u64::from(sessions * SUBJECTS);
+    [owing_nothing(now), old_failures(now)].map(|mut rows| rows.limit(limit).take())
 }
 
-/// Deletes rows that owe nothing any more, at most [`SUBJECTS`] for each of `limit` sessions.
-pub(crate) async fn forget(
-    connection: &impl ConnectionTrait,
-    now: Timestamp,
-    limit: u32,
-) -> Result<(), StoreError> {
-    Entity::delete_many()
-        .filter(Column::Subject.in_subquery(forgotten(now, limit * SUBJECTS)))
-        .exec(connection)
-        .await
-        .map_err(unavailable)?;
-    Ok(())
-}
-
-/// Rows that nobody wrote for long. One with failures is never among them: the ladder forgets by a
-/// success alone. The 0 is a literal, as in the partial index.
-fn forgotten(now: Timestamp, limit: u32) -> SelectStatement {
+/// Rows without failures that nobody wrote for long. The 0 is a literal, as in the partial index.
+fn owing_nothing(now: Timestamp) -> SelectStatement {
     let last = now.minus_secs(FORGOTTEN_SECS);
     Query::select()
         .column(Column::Subject)
         .from(Entity)
         .and_where(Expr::col(Column::Failures).eq(Expr::cust("0")))
         .and_where(Expr::col(Column::UsedAt).lte(last.as_millis()))
-        .limit(u64::from(limit))
+        .take()
+}
+
+/// Rows with failures that nobody wrote for very long. A hold is never among them: it ends by a
+/// release, a success or an erasure alone. The 0 is a literal, as in the partial index.
+fn old_failures(now: Timestamp) -> SelectStatement {
+    let last = now.minus_secs(FAILURES_RETENTION_SECS);
+    let recipients = Subject::recipients();
+    let is_no_hold = Condition::any()
+        .add(Column::Failures.lt(HOLD_FAILURES))
+        // What a project forgave, which is no failure of its own.
+        .add(Column::Subject.lt(recipients.start.as_bytes()))
+        .add(Column::Subject.gte(recipients.end.as_bytes()));
+    Query::select()
+        .column(Column::Subject)
+        .from(Entity)
+        .and_where(Expr::col(Column::Failures).gt(Expr::cust("0")))
+        .and_where(Expr::col(Column::UsedAt).lte(last.as_millis()))
+        .cond_where(is_no_hold)
         .take()
 }
 
@@ -130,11 +130,18 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_is_forgotten_is_found_by_index() {
-        let query = DbBackend::Sqlite.build(&forgotten(NOON, 10));
-        let plan = plan(query).await;
-        let index = "INDEX counters_without_failures_by_used_at (used_at<?)";
-        assert!(plan.contains(index), "{plan}");
-        assert!(!plan.contains("SCAN"), "{plan}");
+    async fn what_is_over_is_found_by_index() {
+        let indexes = [
+            "counters_without_failures_by_used_at",
+            "counters_with_failures_by_used_at",
+        ];
+        for (rows, index) in over(NOON, 10).into_iter().zip(indexes) {
+            let plan = plan(DbBackend::Sqlite.build(&rows)).await;
+            assert!(
+                plan.contains(&format!("INDEX {index} (used_at<?)")),
+                "{plan}"
+            );
+            assert!(!plan.contains("SCAN"), "{plan}");
+        }
     }
 }

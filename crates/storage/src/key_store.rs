@@ -2,18 +2,24 @@
 
 use async_trait::async_trait;
 use otpost_domain::{KeyId, Timestamp};
-use otpost_ports::{KeyRecord, KeyStore, ProjectRecord, StoreError};
-use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, Set};
+use otpost_ports::{AuditEntry, KeyRecord, KeyStore, ProjectRecord, StoreError};
+use sea_orm::{
+    ColumnTrait, Condition, EntityTrait, QueryFilter, QueryOrder, QuerySelect, Set, UpdateMany,
+};
 
-use crate::Storage;
 use crate::convert::key::{API_KEYS, PROJECTS, key_row, project_row, read_key, read_project};
 use crate::entity::{api_key, project};
 use crate::error::{reading, unavailable};
 use crate::storage::in_time;
+use crate::{Storage, audit_log};
 
 #[async_trait]
 impl KeyStore for Storage {
-    async fn create_project(&self, project: ProjectRecord) -> Result<bool, StoreError> {
+    async fn create_project(
+        &self,
+        project: ProjectRecord,
+        entry: AuditEntry,
+    ) -> Result<bool, StoreError> {
         let transaction = self.begin().await?;
         let there_is_one = project::Entity::find_by_id(project.name.as_str())
             .one(&transaction)
@@ -27,6 +33,7 @@ impl KeyStore for Storage {
             .exec_without_returning(&transaction)
             .await
             .map_err(unavailable)?;
+        audit_log::write(&transaction, &entry).await?;
         transaction.commit().await.map_err(unavailable)?;
         Ok(true)
     }
@@ -40,7 +47,7 @@ impl KeyStore for Storage {
         rows.iter().map(read_project).collect()
     }
 
-    async fn insert_key(&self, key: KeyRecord) -> Result<bool, StoreError> {
+    async fn insert_key(&self, key: KeyRecord, entry: AuditEntry) -> Result<bool, StoreError> {
         let transaction = self.begin().await?;
         let owner = project::Entity::find_by_id(key.project.as_str())
             .one(&transaction)
@@ -53,6 +60,7 @@ impl KeyStore for Storage {
             .exec_without_returning(&transaction)
             .await
             .map_err(unavailable)?;
+        audit_log::write(&transaction, &entry).await?;
         transaction.commit().await.map_err(unavailable)?;
         Ok(true)
     }
@@ -78,28 +86,76 @@ impl KeyStore for Storage {
         rows.into_iter().map(read_key).collect()
     }
 
-    async fn revoke_key(&self, id: &KeyId, now: Timestamp) -> Result<bool, StoreError> {
+    async fn revoke_key(&self, id: &KeyId, mut entry: AuditEntry) -> Result<bool, StoreError> {
         let transaction = self.begin().await?;
-        let found = api_key::Entity::find_by_id(id.as_str())
+        let found: Option<String> = api_key::Entity::find_by_id(id.as_str())
+            .select_only()
+            .column(api_key::Column::Project)
+            .into_tuple()
             .one(&transaction)
             .await
             .map_err(reading(API_KEYS.0))?;
-        let Some(key) = found else {
+        let Some(project) = found else {
             return Ok(false);
         };
-        if key.revoked_at.is_some() {
-            return Ok(true);
-        }
-        api_key::Entity::update_many()
+        entry.project = Some(API_KEYS.project("project", &project)?);
+        let revoked = api_key::Entity::update_many()
             .set(api_key::ActiveModel {
-                revoked_at: Set(Some(now.as_millis())),
+                revoked_at: Set(Some(entry.at.as_millis())),
                 ..Default::default()
             })
             .filter(api_key::Column::Id.eq(id.as_str()))
+            .filter(api_key::Column::RevokedAt.is_null())
             .exec(&transaction)
             .await
             .map_err(unavailable)?;
-        transaction.commit().await.map_err(unavailable)?;
+        if revoked.rows_affected > 0 {
+            audit_log::write(&transaction, &entry).await?;
+            transaction.commit().await.map_err(unavailable)?;
+        }
         Ok(true)
+    }
+
+    async fn note_uses(&self, uses: &[(KeyId, Timestamp)]) -> Result<(), StoreError> {
+        if uses.is_empty() {
+            return Ok(());
+        }
+        let transaction = self.begin().await?;
+        for (id, at) in uses {
+            let noted = used(*id, *at).exec(&transaction).await;
+            noted.map_err(unavailable)?;
+        }
+        transaction.commit().await.map_err(unavailable)
+    }
+}
+
+/// Writes a use down where none is known that is as late.
+fn used(id: KeyId, at: Timestamp) -> UpdateMany<api_key::Entity> {
+    let last_used_at = api_key::Column::LastUsedAt;
+    let is_later = Condition::any()
+        .add(last_used_at.is_null())
+        .add(last_used_at.lt(at.as_millis()));
+    api_key::Entity::update_many()
+        .set(api_key::ActiveModel {
+            last_used_at: Set(Some(at.as_millis())),
+            ..Default::default()
+        })
+        .filter(api_key::Column::Id.eq(id.as_str()))
+        .filter(is_later)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::connect::tests::plan;
+    use otpost_testkit::sample::NOON;
+    use sea_orm::{DbBackend, QueryTrait};
+
+    #[tokio::test]
+    async fn a_use_is_written_down_by_its_key() {
+        let id = KeyId::parse("abcdefgh").unwrap();
+        let plan = plan(used(id, NOON).build(DbBackend::Sqlite)).await;
+        assert!(plan.contains("SEARCH api_keys"), "{plan}");
+        assert!(plan.contains("(id=?)"), "{plan}");
     }
 }

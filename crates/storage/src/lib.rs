@@ -1,18 +1,23 @@
-//! SeaORM storage of otpost: sessions, outbox, projects and keys on SQLite.
+//! SeaORM storage of otpost: sessions, outbox, projects, keys, recipients and audit log on SQLite.
 //!
 //! [`Storage`] implements the ports [`SessionStore`](otpost_ports::SessionStore),
-//! [`Outbox`](otpost_ports::Outbox), [`KeyStore`](otpost_ports::KeyStore) and
+//! [`Outbox`](otpost_ports::Outbox), [`KeyStore`](otpost_ports::KeyStore),
+//! [`RecipientStore`](otpost_ports::RecipientStore), [`AuditLog`](otpost_ports::AuditLog) and
 //! [`Readiness`](otpost_ports::Readiness). It decides nothing about a session: between its read
-//! and its write stand [`otpost_ports::admit`] and [`otpost_ports::decide`].
+//! and its write stand [`otpost_ports::admit`], [`otpost_ports::decide`] and
+//! [`otpost_ports::release`].
 //!
-//! Only `connect`, `location`, `version` and the transaction mode in `storage` know which engine
-//! this is.
+//! Only `connect`, `location`, `version`, the transaction mode in `storage` and the cleaning in
+//! `erase` know which engine this is.
 
+mod answers;
+mod audit_log;
 mod commit;
 mod connect;
 mod convert;
 mod counters;
 mod entity;
+mod erase;
 mod error;
 mod key_store;
 mod location;
@@ -20,6 +25,7 @@ mod migrate;
 mod outbox;
 mod purge;
 mod readiness;
+mod recipients;
 mod rows;
 mod session_store;
 mod settings;

@@ -1,16 +1,17 @@
-//! Purging by rule: secrets at the hard end, sessions and counters when their time is over.
+//! Purging by rule: secrets at the hard end, and every row when its time is over.
 
 use otpost_domain::Timestamp;
 use otpost_ports::{Purged, RETENTION_SECS, StoreError};
-use sea_orm::sea_query::{Expr, Value};
+use sea_orm::sea_query::{Expr, SelectStatement, Value};
 use sea_orm::{
-    ColumnTrait, Condition, ConnectionTrait, EntityTrait, QueryFilter, QuerySelect, Select,
+    ColumnTrait, Condition, ConnectionTrait, EntityTrait, QueryFilter, QuerySelect, QueryTrait,
+    Select,
 };
 
 use crate::convert::session::{CLOSED, HARD_END_REACHED, PENDING, SESSIONS};
-use crate::entity::{delivery, session};
+use crate::entity::{audit_entry, counters as counted, delivery, kept_answer, session};
 use crate::error::{reading, unavailable};
-use crate::{Storage, counters};
+use crate::{Storage, answers, audit_log, counters};
 
 /// The most sessions in one commit: others wait for the write lock meanwhile.
 const BATCH_MAX: u32 = 1_000;
@@ -22,10 +23,7 @@ pub(crate) async fn purge(
     limit: u32,
 ) -> Result<Purged, StoreError> {
     let limit = limit.min(BATCH_MAX);
-    let is_idle = ids(&storage.reader, ended(now), 1).await?.is_empty()
-        && ids(&storage.reader, forgotten(now), 1).await?.is_empty()
-        && !counters::are_forgotten(&storage.reader, now).await?;
-    if is_idle {
+    if !any(&storage.reader, &over(now)).await? {
         return Ok(Purged::default());
     }
     let transaction = storage.begin().await?;
@@ -35,9 +33,60 @@ pub(crate) async fn purge(
         ids(&transaction, forgotten(now), limit).await?,
     )
     .await?;
-    counters::forget(&transaction, now, limit).await?;
+    for rows in counters::over(now, limit) {
+        forget::<counted::Entity>(&transaction, counted::Column::Subject, rows).await?;
+    }
+    let rows = answers::over(now, limit);
+    forget::<kept_answer::Entity>(&transaction, kept_answer::Column::Key, rows).await?;
+    let rows = audit_log::over(now, limit);
+    forget::<audit_entry::Entity>(&transaction, audit_entry::Column::Id, rows).await?;
+    let is_full = any(&transaction, &over(now)).await?;
     transaction.commit().await.map_err(unavailable)?;
-    Ok(Purged { closed, deleted })
+    Ok(Purged {
+        closed,
+        deleted,
+        is_full,
+    })
+}
+
+/// What every rule finds at `now`.
+fn over(now: Timestamp) -> Vec<SelectStatement> {
+    let mut rows = vec![
+        query(ended(now), 1).into_query(),
+        query(forgotten(now), 1).into_query(),
+        answers::over(now, 1),
+        audit_log::over(now, 1),
+    ];
+    rows.extend(counters::over(now, 1));
+    rows
+}
+
+/// Whether one of these finds anything.
+async fn any(
+    connection: &impl ConnectionTrait,
+    rows: &[SelectStatement],
+) -> Result<bool, StoreError> {
+    for rows in rows {
+        let one = connection.query_one(rows).await.map_err(unavailable)?;
+        if one.is_some() {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// Deletes the rows of a table whose `key` is among those that `rows` selects.
+async fn forget<E: EntityTrait>(
+    connection: &impl ConnectionTrait,
+    key: E::Column,
+    rows: SelectStatement,
+) -> Result<(), StoreError> {
+    E::delete_many()
+        .filter(key.in_subquery(rows))
+        .exec(connection)
+        .await
+        .map_err(unavailable)?;
+    Ok(())
 }
 
 /// Sessions that wait past their hard end.
@@ -76,7 +125,7 @@ fn query(which: Condition, limit: u32) -> Select<session::Entity> {
 }
 
 /// [`Session::close_at_hard_end`](otpost_domain::Session::close_at_hard_end) as one statement, so
-/// that a row which no longer converts loses its secret too. A test holds it against the domain.
+/// that a row which no longer converts loses its secret and variables too. A test holds it against the domain.
 async fn close(connection: &impl ConnectionTrait, ids: Vec<Vec<u8>>) -> Result<u64, StoreError> {
     let mut update = session::Entity::update_many()
         .col_expr(session::Column::State, Expr::value(HARD_END_REACHED))
@@ -85,6 +134,7 @@ async fn close(connection: &impl ConnectionTrait, ids: Vec<Vec<u8>>) -> Result<u
             Expr::col(session::Column::HardEnd),
         )
         .col_expr(session::Column::Resends, Expr::value(Value::SmallInt(None)))
+        .col_expr(session::Column::Variables, Expr::value(Value::Bytes(None)))
         .col_expr(
             session::Column::SecretNonce,
             Expr::value(Value::Bytes(None)),
@@ -123,7 +173,7 @@ async fn delete(connection: &impl ConnectionTrait, ids: Vec<Vec<u8>>) -> Result<
 mod tests {
     use super::*;
     use crate::connect::tests::plan;
-    use sea_orm::{DbBackend, QueryTrait};
+    use sea_orm::DbBackend;
 
     #[tokio::test]
     async fn both_rules_read_by_index() {

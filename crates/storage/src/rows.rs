@@ -1,12 +1,12 @@
-//! Reading a session with its mail.
+//! Finding sessions, and reading one with its mail.
 
-use otpost_domain::{SessionId, Timestamp};
-use otpost_ports::{Owner, StoreError, StoredSession};
-use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter};
+use otpost_domain::{Mode, ProjectName, SessionId, Timestamp};
+use otpost_ports::{Owner, RecipientDigest, Scope, StoreError, StoredSession};
+use sea_orm::{ColumnTrait, Condition, ConnectionTrait, EntityTrait, QueryFilter};
 
-use crate::convert;
 use crate::convert::delivery::DELIVERIES;
 use crate::convert::session::{Kept, SESSIONS};
+use crate::convert::{self, mode_number};
 use crate::entity::{delivery, session};
 use crate::error::reading;
 
@@ -48,7 +48,7 @@ pub(crate) async fn load(
 ) -> Result<Option<Rows>, StoreError> {
     let found = session::Entity::find_by_id(id.as_bytes().to_vec())
         .filter(session::Column::Project.eq(owner.project.as_str()))
-        .filter(session::Column::Mode.eq(convert::mode_number(owner.mode)))
+        .filter(session::Column::Mode.eq(mode_number(owner.mode)))
         .find_also_related(delivery::Entity)
         .one(connection)
         .await
@@ -57,5 +57,18 @@ pub(crate) async fn load(
         None => Ok(None),
         Some((_, None)) => Err(DELIVERIES.corrupt("a session has no mail")),
         Some((session, Some(delivery))) => Ok(Some(Rows { session, delivery })),
+    }
+}
+
+/// The sessions of a recipient in a scope.
+pub(crate) fn is_of(recipient: &RecipientDigest, scope: &Scope) -> Condition {
+    let is_of = Condition::all().add(session::Column::Recipient.eq(recipient.0.to_vec()));
+    let is_in = |project: &ProjectName| session::Column::Project.eq(project.as_str());
+    match scope {
+        Scope::Installation => is_of,
+        Scope::Project(project) => is_of.add(is_in(project)),
+        Scope::Tests(project) => is_of
+            .add(is_in(project))
+            .add(session::Column::Mode.eq(mode_number(Mode::Test))),
     }
 }

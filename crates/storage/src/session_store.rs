@@ -5,32 +5,39 @@ use std::collections::BTreeSet;
 use async_trait::async_trait;
 use otpost_domain::{SessionId, Timestamp};
 use otpost_ports::{
-    Admitted, Applied, Command, Decided, Ledger, Opening, Owner, Purged, SessionStore, StoreError,
-    StoredSession, Subject, admit, decide,
+    Admitted, Applied, Command, Decided, Found, Ledger, Opening, Owner, Purged, SessionStore,
+    StoreError, StoredSession, Subject, admit, decide,
 };
 use sea_orm::EntityTrait;
 
-use crate::commit::commit;
+use crate::commit::{commit, commit_counted};
 use crate::entity::{delivery, session};
 use crate::error::unavailable;
 use crate::storage::in_time;
-use crate::{Storage, convert, counters, purge, rows};
+use crate::{Storage, answers, convert, counters, purge, rows};
 
 #[async_trait]
 impl SessionStore for Storage {
     async fn open(&self, opening: Opening) -> Result<Admitted, StoreError> {
-        let id = opening.session.id();
-        let session = convert::session::row(&opening.session, &opening.context, opening.secret);
-        let delivery = convert::delivery::row(id, &opening.delivery);
+        let stored = StoredSession::from(opening.clone());
+        let session = convert::session::row(&stored);
+        let delivery = convert::delivery::row(stored.session.id(), &stored.delivery);
         in_time(async {
             let transaction = self.begin().await?;
+            let kept = answers::load(&transaction, opening.once).await?;
             let subjects = opening.subjects();
             let mut ledger = counters::load(&transaction, &subjects).await?;
-            let admitted = admit(&opening, &mut ledger, opening.at);
+            let admitted = admit(&opening, kept.as_ref(), &mut ledger, &*self.vault)?;
             match &admitted {
                 Admitted::Open(_) => {}
-                Admitted::Limited(_) | Admitted::OnHold => return Ok(admitted),
+                Admitted::Replayed(_)
+                | Admitted::KeyReused
+                | Admitted::Limited(_)
+                | Admitted::OnHold => {
+                    return Ok(admitted);
+                }
             }
+            let answer = opening.kept(&*self.vault)?;
             session::Entity::insert(session)
                 .exec_without_returning(&transaction)
                 .await
@@ -40,6 +47,7 @@ impl SessionStore for Storage {
                 .await
                 .map_err(unavailable)?;
             counters::save(&transaction, &ledger, opening.at).await?;
+            answers::save(&transaction, answer.as_ref()).await?;
             transaction.commit().await.map_err(unavailable)?;
             Ok(admitted)
         })
@@ -53,25 +61,34 @@ impl SessionStore for Storage {
             let is_leased = rows.as_ref().is_some_and(|rows| rows.is_leased(command.at));
             let stored = rows.map(rows::Rows::read).transpose()?;
             let subjects = command.subjects(stored.as_ref());
-            let ledger = counters::load(&transaction, &subjects).await?;
-
-            match (
-                decide(stored.as_ref(), &command, ledger, &*self.vault)?,
+            let found = Found {
+                kept: answers::load(&transaction, command.once).await?,
+                ledger: counters::load(&transaction, &subjects).await?,
                 stored,
-            ) {
-                (Decided::Limited(limited), _) => Ok(Applied::Limited(limited)),
-                (Decided::NotFound(ledger), _) => {
-                    if counters::save(&transaction, &ledger, command.at).await? {
-                        transaction.commit().await.map_err(unavailable)?;
-                    }
-                    Ok(Applied::NotFound)
+            };
+
+            match decide(found, &command, &*self.vault)? {
+                Decided::Replayed(replayed) => Ok(Applied::Replayed(replayed)),
+                Decided::Limited(limited) => Ok(Applied::Limited(limited)),
+                Decided::KeyReused {
+                    ledger,
+                    counted,
+                    kept,
+                } => {
+                    commit_counted(transaction, &ledger, kept.as_ref(), command.at).await?;
+                    Ok(Applied::KeyReused(counted))
                 }
-                // Nothing was judged where nothing is stored.
-                (Decided::Judged(_), None) => Ok(Applied::NotFound),
-                (Decided::Judged(decision), Some(stored)) => {
-                    commit(transaction, stored, decision, is_leased, command.at)
-                        .await
-                        .map(|judged| Applied::Judged(Box::new(judged)))
+                Decided::NotFound {
+                    ledger,
+                    counted,
+                    kept,
+                } => {
+                    commit_counted(transaction, &ledger, kept.as_ref(), command.at).await?;
+                    Ok(Applied::NotFound(counted))
+                }
+                Decided::Judged(decision) => {
+                    let judged = commit(transaction, *decision, is_leased, command.at).await?;
+                    Ok(Applied::Judged(Box::new(judged)))
                 }
             }
         })

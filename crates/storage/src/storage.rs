@@ -10,6 +10,7 @@ use sea_orm::{
     TransactionTrait,
 };
 
+use crate::erase::Cleaning;
 use crate::error::{TooSlow, unavailable};
 use crate::{ConnectError, Settings, connect};
 
@@ -27,6 +28,7 @@ pub struct Storage {
     /// Connections that only read, and see every commit that was acknowledged before.
     pub(crate) reader: DatabaseConnection,
     pub(crate) vault: Arc<dyn Vault>,
+    pub(crate) cleaning: Arc<Cleaning>,
 }
 
 impl Storage {
@@ -41,6 +43,7 @@ impl Storage {
             writer,
             reader,
             vault,
+            cleaning: Arc::default(),
         })
     }
 

@@ -32,10 +32,18 @@ mod quotas {
     otpost_testkit::quotas_contract!(super::file());
 }
 
+mod idempotency {
+    otpost_testkit::idempotency_contract!(super::file());
+}
+
 mod outbox {
     otpost_testkit::outbox_contract!(super::file());
 }
 
 mod key_store {
     otpost_testkit::key_store_contract!(super::file());
+}
+
+mod recipients {
+    otpost_testkit::recipients_contract!(super::file());
 }

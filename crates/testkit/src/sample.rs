@@ -12,12 +12,19 @@ use otpost_domain::{
     Terms, TermsRecord, Timestamp,
 };
 use otpost_ports::{
-    Action, Command, Context, Delivery, DeliveryState, KeyRecord, Letter, MessageId, Opening,
-    Owner, ProjectRecord, RecipientDigest, SealedField, Submitted, Vault,
+    Action, Actor, AuditAction, AuditEntry, Command, Context, Delivery, DeliveryState, Endpoint,
+    KeyRecord, Letter, MessageId, Once, Opening, Owner, ProjectRecord, RecipientDigest, Scope,
+    SealedField, Submitted, Vault,
 };
 
 /// When the samples are opened: 2026-01-09T12:00:00Z.
 pub const NOON: Timestamp = Timestamp::from_millis(1_767_960_000_000);
+
+/// The last instant before `instant`.
+#[must_use]
+pub const fn just_before(instant: Timestamp) -> Timestamp {
+    Timestamp::from_millis(instant.as_millis() - 1)
+}
 
 /// The project `acme`, live.
 #[must_use]
@@ -98,6 +105,7 @@ pub fn opening_at(vault: &dyn Vault, number: u8, terms: TermsRecord, at: Timesta
             tries: 0,
         },
         quotas: None,
+        once: None,
         at,
     }
 }
@@ -152,6 +160,17 @@ pub fn wrong(right: &Code) -> Code {
     Code::from_number(number + 1, right.length())
 }
 
+/// A wish to be carried out once, under a key and with a body, whose answer is kept `until` then.
+#[must_use]
+pub fn once(vault: &dyn Vault, key: &str, body: &str, until: Timestamp) -> Once {
+    let key = vault.digest_idempotency_key(&owner(), Endpoint::Send, key);
+    Once {
+        key,
+        request: vault.digest_request(&key, body.as_bytes()),
+        until,
+    }
+}
+
 /// The owner submits `code` at `at`.
 #[must_use]
 pub fn submit(code: &Code, at: Timestamp) -> Command {
@@ -171,6 +190,7 @@ pub fn submit_typed(typed: &str, at: Timestamp) -> Command {
         at,
         action: Action::Submit(submitted),
         quotas: None,
+        once: None,
     }
 }
 
@@ -182,6 +202,7 @@ pub fn resend(number: u8, at: Timestamp) -> Command {
         at,
         action: Action::Resend(MessageId([number; 16])),
         quotas: None,
+        once: None,
     }
 }
 
@@ -224,10 +245,65 @@ pub fn key_record(number: u8) -> KeyRecord {
         id: key(number).id(),
         project: project("acme"),
         mode: Mode::Live,
-        permissions: Permissions { otp: true },
+        permissions: Permissions {
+            otp: true,
+            admin: false,
+        },
         digest: KeyDigest([number; 32]),
         created_at: NOON.plus_secs(number.into()),
         expires_at: Some(NOON.plus_secs(86_400)),
         revoked_at: None,
+        allowed_from: Vec::new(),
+        last_used_at: None,
+    }
+}
+
+/// An operator did this at [`NOON`], in no project, with no key and nobody.
+#[must_use]
+pub fn entry(action: AuditAction) -> AuditEntry {
+    AuditEntry {
+        at: NOON,
+        actor: Actor::Operator("root".to_owned()),
+        action,
+        project: None,
+        key: None,
+        recipient: None,
+    }
+}
+
+/// The creation of the project `name`, as the audit log has it.
+#[must_use]
+pub fn project_entry(name: &str) -> AuditEntry {
+    AuditEntry {
+        project: Some(project(name)),
+        ..entry(AuditAction::ProjectCreated)
+    }
+}
+
+/// What was done with `key`, as the audit log has it.
+#[must_use]
+pub fn key_entry(action: AuditAction, key: &KeyRecord) -> AuditEntry {
+    AuditEntry {
+        project: Some(key.project.clone()),
+        key: Some(key.id),
+        ..entry(action)
+    }
+}
+
+/// What was done with a recipient in `scope`, as the audit log has it.
+#[must_use]
+pub fn recipient_entry(
+    action: AuditAction,
+    scope: &Scope,
+    recipient: Option<RecipientDigest>,
+) -> AuditEntry {
+    let project = match scope {
+        Scope::Installation => None,
+        Scope::Project(project) | Scope::Tests(project) => Some(project.clone()),
+    };
+    AuditEntry {
+        project,
+        recipient,
+        ..entry(action)
     }
 }

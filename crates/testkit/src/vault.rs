@@ -7,7 +7,8 @@ use otpost_domain::{
     Address, ApiKey, Code, CodeLength, FoldedAddress, KeyDigest, Network, SessionId, derivation,
 };
 use otpost_ports::{
-    CodeSecret, Entropy, NetworkDigest, RecipientDigest, Sealed, SealedField, Vault, VaultError,
+    CodeSecret, Endpoint, Entropy, IdempotencyDigest, NetworkDigest, Owner, RecipientDigest,
+    RequestDigest, Sealed, SealedField, Vault, VaultError,
 };
 
 use crate::{SeededEntropy, mix};
@@ -53,6 +54,7 @@ const fn label(field: SealedField) -> u8 {
     match field {
         SealedField::Address => 1,
         SealedField::Variables => 2,
+        SealedField::Answer => 3,
     }
 }
 
@@ -109,6 +111,24 @@ impl Vault for FakeVault {
 
     fn digest_network(&self, network: &Network) -> NetworkDigest {
         NetworkDigest(mix::digest_32(&[b"network", network.as_bytes()]))
+    }
+
+    fn digest_idempotency_key(
+        &self,
+        owner: &Owner,
+        endpoint: Endpoint,
+        key: &str,
+    ) -> IdempotencyDigest {
+        IdempotencyDigest(mix::digest_32(&[
+            b"idempotency key",
+            owner.project.as_str().as_bytes(),
+            &[owner.mode as u8, endpoint as u8],
+            key.as_bytes(),
+        ]))
+    }
+
+    fn digest_request(&self, key: &IdempotencyDigest, body: &[u8]) -> RequestDigest {
+        RequestDigest(mix::digest_32(&[b"request", &key.0, body]))
     }
 
     fn seal(

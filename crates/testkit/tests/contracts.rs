@@ -31,12 +31,20 @@ mod quotas {
     otpost_testkit::quotas_contract!(super::storage());
 }
 
+mod idempotency {
+    otpost_testkit::idempotency_contract!(super::storage());
+}
+
 mod outbox {
     otpost_testkit::outbox_contract!(super::storage());
 }
 
 mod key_store {
     otpost_testkit::key_store_contract!(super::storage());
+}
+
+mod recipients {
+    otpost_testkit::recipients_contract!(super::storage());
 }
 
 mod inbox {

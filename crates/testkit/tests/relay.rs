@@ -247,6 +247,49 @@ async fn each_verb_can_be_refused_or_cut_off() {
 }
 
 #[tokio::test]
+async fn a_relay_can_leave_after_its_answer_or_answer_in_any_bytes() {
+    let relay = Relay::start(Security::Plain).await;
+    relay.inject(Fault::CloseAfter(Verb::Data));
+    let mut client = Client::connect(&relay).await;
+    client.reply().await;
+    assert_eq!(client.mail().await, ["250", "250", "250", "354", ""]);
+    assert_eq!(relay.messages(), []);
+
+    relay.inject(Fault::CloseAfter(Verb::EndOfData));
+    let mut client = Client::connect(&relay).await;
+    client.reply().await;
+    assert_eq!(client.mail().await.last().unwrap(), "250");
+    assert_eq!(client.reply().await, "");
+    assert!(relay.messages()[0].is_acknowledged);
+
+    let bytes = b"250 one\r\n250 two\r\n".to_vec();
+    relay.inject(Fault::Bytes(Verb::Mail, bytes));
+    let mut client = Client::connect(&relay).await;
+    client.reply().await;
+    assert_eq!(client.codes(&["EHLO me"]).await, ["250"]);
+    assert_eq!(client.say("MAIL FROM:<a@b.example>\r\n").await, "250 one");
+    assert_eq!(client.reply().await, "250 two");
+}
+
+#[tokio::test]
+async fn a_fault_can_be_for_one_domain_only() {
+    let relay = Relay::start(Security::Plain).await;
+    relay.inject(Fault::refuse(Verb::Rcpt, 450).only_for("slow.example"));
+    let mut client = Client::connect(&relay).await;
+    client.reply().await;
+    let lines = [
+        "EHLO me",
+        "MAIL FROM:<a@b.example>",
+        "RCPT TO:<c@slow.example>",
+        "RCPT TO:<c@very.slow.example>",
+        "RCPT TO:<c@quick.example>",
+        "RCPT TO:<c@notslow.example>",
+    ];
+    let codes = ["250", "250", "450", "450", "250", "250"];
+    assert_eq!(client.codes(&lines).await, codes);
+}
+
+#[tokio::test]
 async fn a_fault_ends_after_so_many_connections() {
     let relay = Relay::start(Security::Plain).await;
     relay.inject_times(Fault::refuse(Verb::Greeting, 421), 2);

@@ -1,8 +1,8 @@
-//! The captured messages: `GET` and `DELETE /dev/inbox/messages`, and what the page needs.
+//! The captured messages: listed, shown part by part, and removed.
 
 use std::time::Duration;
 
-use actix_web::http::header::{CONTENT_SECURITY_POLICY, ContentType};
+use actix_web::http::header::{CONTENT_DISPOSITION, CONTENT_SECURITY_POLICY, ContentType};
 use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
 use otpost_service::{Message, MessageFilter};
@@ -22,8 +22,9 @@ struct Answer<'a> {
     messages: Vec<Item<'a>>,
 }
 
+/// A message without its source, which is as long as the rest of it.
 #[derive(Serialize)]
-struct Item<'a> {
+pub(super) struct Item<'a> {
     id: &'a str,
     to: &'a str,
     session_id: &'a str,
@@ -85,18 +86,58 @@ pub(super) async fn revision(
     Ok(HttpResponse::Ok().json(Revision { revision }))
 }
 
+/// Removes one message.
+pub(super) async fn remove(
+    inbox: Data<DevInbox>,
+    request: HttpRequest,
+) -> Result<HttpResponse, ApiError> {
+    if inbox.inbox.remove(id(&request)).await? {
+        Ok(HttpResponse::NoContent().finish())
+    } else {
+        Err(BadRequest::NotFound.into())
+    }
+}
+
 /// The HTML part of one message, for a frame that lets it do nothing.
 pub(super) async fn html(
     inbox: Data<DevInbox>,
     request: HttpRequest,
 ) -> Result<HttpResponse, ApiError> {
-    let id = request.match_info().get("id").unwrap_or_default();
-    let everything = MessageFilter::default();
-    let messages = inbox.list(&everything, Duration::ZERO).await?;
-    let message = messages.into_iter().find(|message| message.id == id);
-    let message = message.ok_or(BadRequest::NotFound)?;
-    Ok(HttpResponse::Ok()
+    Ok(framed(one(&inbox, &request).await?.html))
+}
+
+/// One message as it would go to a relay.
+pub(super) async fn source(
+    inbox: Data<DevInbox>,
+    request: HttpRequest,
+) -> Result<HttpResponse, ApiError> {
+    Ok(plain(one(&inbox, &request).await?.source))
+}
+
+/// The HTML of a message as an answer that a browser lets do nothing.
+pub(super) fn framed(html: String) -> HttpResponse {
+    HttpResponse::Ok()
         .content_type(ContentType::html())
         .insert_header((CONTENT_SECURITY_POLICY, MESSAGE_POLICY))
-        .body(message.html))
+        .body(html)
+}
+
+/// The source of a message. All of it is ASCII.
+pub(super) fn plain(source: String) -> HttpResponse {
+    HttpResponse::Ok()
+        .content_type(ContentType::plaintext())
+        .insert_header((CONTENT_SECURITY_POLICY, MESSAGE_POLICY))
+        .insert_header((CONTENT_DISPOSITION, r#"inline; filename="message.eml""#))
+        .body(source)
+}
+
+async fn one(inbox: &DevInbox, request: &HttpRequest) -> Result<Message, ApiError> {
+    let everything = MessageFilter::default();
+    let messages = inbox.list(&everything, Duration::ZERO).await?;
+    let found = messages.into_iter().find(|one| one.id == id(request));
+    Ok(found.ok_or(BadRequest::NotFound)?)
+}
+
+fn id(request: &HttpRequest) -> &str {
+    request.match_info().get("id").unwrap_or_default()
 }

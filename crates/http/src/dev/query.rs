@@ -6,13 +6,15 @@ use actix_web::web::Query;
 use otpost_service::{InboxReader, MessageFilter};
 
 use crate::error::BadRequest;
-use crate::fields::{Field, Fields, Noted};
+use crate::fields::{A_STRING, Field, Fields, Noted};
 use crate::json::Json;
 
 const TO: Field = Field::new("to");
 const SESSION_ID: Field = Field::new("session_id");
 const WAIT: Field = Field::new("wait");
 const SEEN: Field = Field::new("seen");
+const TEMPLATE: Field = Field::new("template");
+const LOCALE: Field = Field::new("locale");
 
 /// Which messages, and how long to wait for the first.
 pub(super) fn of_messages(query: &str) -> Result<(MessageFilter, Duration), BadRequest> {
@@ -43,6 +45,16 @@ pub(super) fn of_revision(query: &str) -> Result<(Option<u64>, Duration), BadReq
     let wait = wait(&mut fields);
     fields.refuse_unknown();
     let read = seen.and_then(|seen| Ok((seen, wait?)));
+    fields.finish(read)
+}
+
+/// Which template, and in which language.
+pub(super) fn of_preview(query: &str) -> Result<(String, String), BadRequest> {
+    let mut fields = parse(query, &[TEMPLATE, LOCALE])?;
+    let template = fields.required_text(TEMPLATE.name, A_STRING);
+    let locale = fields.required_text(LOCALE.name, A_STRING);
+    fields.refuse_unknown();
+    let read = template.and_then(|template| Ok((template, locale?)));
     fields.finish(read)
 }
 

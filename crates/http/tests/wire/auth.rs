@@ -1,100 +1,65 @@
 //! Who is let in: every row of the table of credentials.
 
-use otpost_domain::{ApiKey, Mode};
+use otpost_domain::{ApiKey, Mode, Permissions};
+use otpost_testkit::sample::NOON;
 
 use crate::support::{Options, Request, SEND, VERIFY, Wire};
 
 const BODY: &str = r#"{"email":"user@example.com"}"#;
 
-fn refusals(wire: &Wire) -> Vec<(&'static str, Request)> {
-    let powerless = wire.key(false, None);
-    let revoked = wire.key(true, None);
-    wire.revoke(&revoked);
-    let expired = wire.key(true, Some(otpost_testkit::sample::NOON));
-    let unknown = ApiKey::new(Mode::Live, [9; 6], [9; 32]);
-    let post = || Request::post(SEND, BODY);
-    let authorization = |value: &str| post().header("Authorization", value);
-    vec![
-        ("no credentials", post()),
-        ("another scheme", authorization("Basic dXNlcjpwYXNz")),
-        ("unknown key", post().key(&unknown)),
-        ("no key at all", authorization("Bearer YOUR_API_KEY")),
-        ("revoked key", post().key(&revoked)),
-        ("expired key", post().key(&expired)),
-        ("key without otp", post().key(&powerless)),
-        ("header twice", post().key(&wire.live).key(&wire.live)),
-        ("header malformed", authorization("Bearer")),
-        ("key with a blank", authorization("Bearer otp live")),
-    ]
-}
+/// The status, code and challenge of a refusal.
+type Refusal = (u16, &'static str, &'static str);
+
+const NO_CREDENTIALS: Refusal = (401, "UNAUTHORIZED", r#"Bearer realm="otp""#);
+const KEY_REFUSED: Refusal = (
+    401,
+    "UNAUTHORIZED",
+    r#"Bearer realm="otp", error="invalid_token""#,
+);
+const NO_PERMISSION: Refusal = (
+    403,
+    "FORBIDDEN",
+    r#"Bearer realm="otp", error="insufficient_scope", scope="otp""#,
+);
+const MALFORMED: Refusal = (
+    400,
+    "MALFORMED_REQUEST",
+    r#"Bearer realm="otp", error="invalid_request""#,
+);
 
 #[test]
-fn every_refusal_has_its_status_code_and_challenge() {
+fn every_refusal_has_its_status_code_challenge_and_body() {
     let wire = Wire::start();
-    let expected = [
-        (401, "UNAUTHORIZED", r#"Bearer realm="otp""#),
-        (401, "UNAUTHORIZED", r#"Bearer realm="otp""#),
-        (
-            401,
-            "UNAUTHORIZED",
-            r#"Bearer realm="otp", error="invalid_token""#,
-        ),
-        (
-            401,
-            "UNAUTHORIZED",
-            r#"Bearer realm="otp", error="invalid_token""#,
-        ),
-        (
-            401,
-            "UNAUTHORIZED",
-            r#"Bearer realm="otp", error="invalid_token""#,
-        ),
-        (
-            401,
-            "UNAUTHORIZED",
-            r#"Bearer realm="otp", error="invalid_token""#,
-        ),
-        (
-            403,
-            "FORBIDDEN",
-            r#"Bearer realm="otp", error="insufficient_scope", scope="otp""#,
-        ),
-        (
-            400,
-            "MALFORMED_REQUEST",
-            r#"Bearer realm="otp", error="invalid_request""#,
-        ),
-        (
-            400,
-            "MALFORMED_REQUEST",
-            r#"Bearer realm="otp", error="invalid_request""#,
-        ),
-        (
-            400,
-            "MALFORMED_REQUEST",
-            r#"Bearer realm="otp", error="invalid_request""#,
-        ),
-    ];
+    let powerless = wire.key(|new| new.permissions = Permissions::default());
+    let revoked = wire.key(|_| ());
+    wire.revoke(&revoked);
+    let expired = wire.key(|new| new.expires_at = Some(NOON));
+    let unknown = ApiKey::new(Mode::Live, [9; 6], [9; 32]);
+    let post = || Request::post(SEND, BODY);
+    let with = |value: &str| post().header("Authorization", value);
+    let twice = post().key(&wire.live).key(&wire.live);
 
-    let refusals = refusals(&wire);
-    assert_eq!(refusals.len(), expected.len());
-    for ((case, request), (status, code, challenge)) in refusals.into_iter().zip(expected) {
+    for (case, request, (status, code, challenge)) in [
+        ("no credentials", post(), NO_CREDENTIALS),
+        ("another scheme", with("Basic dXNlcjpwYXNz"), NO_CREDENTIALS),
+        ("unknown key", post().key(&unknown), KEY_REFUSED),
+        ("no key at all", with("Bearer YOUR_API_KEY"), KEY_REFUSED),
+        ("revoked key", post().key(&revoked), KEY_REFUSED),
+        ("expired key", post().key(&expired), KEY_REFUSED),
+        ("key without otp", post().key(&powerless), NO_PERMISSION),
+        ("header twice", twice, MALFORMED),
+        ("header malformed", with("Bearer"), MALFORMED),
+        ("key with a blank", with("Bearer otp live"), MALFORMED),
+    ] {
         let answer = wire.ask_in_vain(&request);
         assert_eq!(answer.status, status, "{case}");
         assert_eq!(answer.code(), code, "{case}");
         assert_eq!(answer.header("www-authenticate"), Some(challenge), "{case}");
         assert_eq!(answer.header("otpost-test"), None, "{case}");
+        let name = format!("auth_{}", case.replace(' ', "_"));
+        insta::assert_snapshot!(name, answer.snapshot());
     }
     assert!(wire.store.sessions().is_empty());
-}
-
-#[test]
-fn the_bodies_of_refusals_are_as_written() {
-    let wire = Wire::start();
-    for (case, request) in refusals(&wire) {
-        let name = format!("auth_{}", case.replace(' ', "_"));
-        insta::assert_snapshot!(name, wire.ask_in_vain(&request).snapshot());
-    }
 }
 
 #[test]
@@ -164,7 +129,7 @@ fn a_replaced_key_leaves_sessions_alive() {
     let wire = Wire::start();
     let session_id = wire.open();
     let code = wire.code(&session_id);
-    let successor = wire.key(true, None);
+    let successor = wire.key(|_| ());
     wire.revoke(&wire.live);
 
     assert_eq!(wire.verify(&session_id, &code).status, 401);
@@ -184,7 +149,6 @@ fn test_keys_are_refused_in_production() {
     });
     let answer = wire.ask_in_vain(&Request::post(SEND, BODY).key(&wire.test));
     assert_eq!(answer.status, 401);
-    let challenge = r#"Bearer realm="otp", error="invalid_token""#;
-    assert_eq!(answer.header("www-authenticate"), Some(challenge));
+    assert_eq!(answer.header("www-authenticate"), Some(KEY_REFUSED.2));
     assert_eq!(answer.header("otpost-test"), None);
 }

@@ -116,6 +116,40 @@ fn the_inbox_can_be_emptied() {
     assert!(messages(&wire, "").is_empty());
 }
 
+#[test]
+fn one_message_can_be_removed_and_a_page_learns_of_it() {
+    let wire = start();
+    send(&wire, "a@example.com");
+    send(&wire, "b@example.com");
+    let id = messages(&wire, "?to=a@example.com")[0]["id"].clone();
+    let path = format!("{MESSAGES}/{}", id.as_str().unwrap());
+    let revision = || wire.ask(&Request::get("/dev/inbox/revision")).json();
+    let seen = revision();
+
+    let answer = wire.ask(&Request::new("DELETE", &path));
+    assert_eq!((answer.status, answer.text()), (204, ""));
+    assert_ne!(revision(), seen);
+    let left = messages(&wire, "");
+    assert_eq!((left.len(), &left[0]["to"]), (1, &"b@example.com".into()));
+    assert_eq!(wire.ask(&Request::new("DELETE", &path)).status, 404);
+    assert_eq!(messages(&wire, "").len(), 1);
+}
+
+#[test]
+fn the_source_is_plain_text() {
+    let wire = start();
+    send(&wire, "user@example.com");
+    let id = messages(&wire, "")[0]["id"].as_str().unwrap().to_owned();
+    let answer = wire.ask(&Request::get(&format!("{MESSAGES}/{id}/source")));
+    assert_eq!(
+        answer.header("content-type"),
+        Some("text/plain; charset=utf-8")
+    );
+    assert!(answer.text().starts_with("Subject: "), "{}", answer.text());
+    let unknown = wire.ask(&Request::get(&format!("{MESSAGES}/none/source")));
+    assert_eq!(unknown.status, 404);
+}
+
 fn assert_refused(answer: &Answer, status: u16, message: &str) {
     assert_eq!((answer.status, &*answer.message()), (status, message));
     assert_eq!(answer.header("cache-control"), Some("no-store"));
@@ -155,7 +189,10 @@ fn a_foreign_host_is_refused_everywhere() {
     ] {
         for (method, path) in [
             ("GET", "/dev/inbox"),
-            ("GET", "/dev/inbox/inbox.js"),
+            ("GET", "/dev/assets/inbox.js"),
+            ("GET", "/dev/templates/list"),
+            ("GET", "/dev/try"),
+            ("POST", "/dev/try/send"),
             ("GET", MESSAGES),
             ("DELETE", MESSAGES),
             ("GET", "/dev/nothing"),
@@ -203,15 +240,30 @@ fn the_page_runs_its_own_script_and_nothing_else() {
         (
             "/dev/inbox",
             "text/html; charset=utf-8",
-            "src=\"/dev/inbox/inbox.js\"",
+            "src=\"/dev/assets/inbox.js\"",
         ),
         (
-            "/dev/inbox/inbox.css",
+            "/dev/templates",
+            "text/html; charset=utf-8",
+            "src=\"/dev/assets/templates.js\"",
+        ),
+        (
+            "/dev/assets/dev.css",
             "text/css; charset=utf-8",
             "prefers-color-scheme: dark",
         ),
         (
-            "/dev/inbox/inbox.js",
+            "/dev/assets/inbox.js",
+            "text/javascript; charset=utf-8",
+            "textContent",
+        ),
+        (
+            "/dev/assets/reader.js",
+            "text/javascript; charset=utf-8",
+            "textContent",
+        ),
+        (
+            "/dev/assets/templates.js",
             "text/javascript; charset=utf-8",
             "textContent",
         ),
@@ -288,7 +340,8 @@ fn other_methods_are_405() {
     let wire = start();
     for (path, allow) in [
         ("/dev/inbox", "GET, HEAD"),
-        ("/dev/inbox/inbox.js", "GET, HEAD"),
+        ("/dev/assets/inbox.js", "GET, HEAD"),
+        ("/dev/try", "GET, HEAD"),
         (MESSAGES, "GET, HEAD, DELETE"),
     ] {
         let answer = wire.ask(&Request::new("POST", path));

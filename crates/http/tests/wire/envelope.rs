@@ -1,5 +1,7 @@
 //! What every answer has around it, and the order in which a request is judged.
 
+use otpost_domain::Permissions;
+
 use crate::support::{Request, SEND, VERIFY, Wire};
 
 const STATUS: &str = "/api/v1/otp/status/000000000000000000000000000000";
@@ -147,7 +149,10 @@ fn a_request_is_judged_in_the_order_of_the_contract() {
         (405, all_wrong("PUT", SEND)),
         (401, all_wrong("POST", SEND)),
         (400, twice),
-        (403, all_wrong("POST", SEND).key(&wire.key(false, None))),
+        (
+            403,
+            all_wrong("POST", SEND).key(&wire.key(|new| new.permissions = Permissions::default())),
+        ),
         (415, keyed()),
         (413, keyed().header("Content-Type", json)),
         (413, keyed().header("Content-Type", json).chunked()),
@@ -195,7 +200,10 @@ fn nothing_of_dev_exists_in_production() {
         ("GET", "/dev/inbox"),
         ("GET", "/dev/inbox/messages"),
         ("DELETE", "/dev/inbox/messages"),
-        ("GET", "/dev/inbox/inbox.js"),
+        ("GET", "/dev/assets/inbox.js"),
+        ("GET", "/dev/templates"),
+        ("GET", "/dev/try"),
+        ("POST", "/dev/try/send"),
     ] {
         let answer = wire.ask(&Request::new(method, path).key(&wire.live));
         assert_eq!(

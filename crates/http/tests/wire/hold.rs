@@ -15,25 +15,12 @@ fn start(profile: Profile, limits: Limits) -> Wire {
     })
 }
 
-/// Makes one wrong guess and counts it as `failures`.
-fn fail(wire: &Wire, failures: u32) {
-    let session_id = wire.open_with(BODY);
-    let answer = wire.verify(&session_id, &wire.wrong_code(&session_id));
-    assert_eq!(answer.status, 400);
-    let changed = wire.store.edit(|tables| {
-        let counters = tables.counters.values_mut();
-        let failed = counters.filter(|counters| counters.failures > 0);
-        failed.map(|counters| counters.failures = failures).count()
-    });
-    assert_eq!(changed, 1);
-}
-
 #[test]
 fn an_address_on_hold_is_sent_nothing() {
     let wire = start(Profile::Strict, Limits::off());
-    fail(&wire, 99);
+    wire.fail(99);
     let session_id = wire.open_with(BODY);
-    fail(&wire, 100);
+    wire.fail(100);
 
     let answer = wire.ask_in_vain(&wire.post(SEND, BODY));
     assert_eq!((answer.status, &*answer.code()), (403, "RECIPIENT_ON_HOLD"));
@@ -54,7 +41,7 @@ fn for_an_address_on_hold_not_even_the_right_code_is_judged() {
     let wire = start(Profile::Strict, Limits::off());
     let session_id = wire.open_with(BODY);
     let code = wire.code(&session_id);
-    fail(&wire, 100);
+    wire.fail(100);
     let typed = [code, wire.wrong_code(&session_id), "x".to_owned()];
     for code in &typed {
         let answer = wire.ask_in_vain(&wire.verification(&session_id, code));
@@ -75,7 +62,7 @@ fn what_a_session_is_comes_before_the_hold() {
     assert_eq!(wire.verify(&verified, &code).status, 200);
     let expired = wire.open_with(BODY);
     wire.clock.advance(300);
-    fail(&wire, 100);
+    wire.fail(100);
     for (session_id, reason) in [(&verified, "already_verified"), (&expired, "expired")] {
         let answer = wire.ask_in_vain(&wire.verification(session_id, &code));
         let details = format!(r#""details":{{"reason":"{reason}"}}"#);
@@ -90,12 +77,12 @@ fn the_hold_comes_after_the_limits_of_a_project_and_before_those_of_an_address()
     let mut limits = Limits::off();
     limits.recipient.per_day = Limit::new(1, 86_400);
     let wire = start(Profile::Strict, limits.clone());
-    fail(&wire, 100);
+    wire.fail(100);
     assert_eq!(wire.ask_in_vain(&wire.post(SEND, BODY)).status, 403);
 
     limits.project_sends_per_minute = Limit::new(1, 60);
     let wire = start(Profile::Strict, limits);
-    fail(&wire, 100);
+    wire.fail(100);
     let answer = wire.ask_in_vain(&wire.post(SEND, BODY));
     assert_eq!(answer.status, 429);
     assert!(answer.text().contains("project_sends_per_minute"));
@@ -106,7 +93,7 @@ fn failures_narrow_a_session_that_was_opened_before_them() {
     let wire = start(Profile::Standard, Limits::off());
     let session_id = wire.open_with(BODY);
     for (failures, bound) in [(9, 5), (10, 3), (49, 3), (50, 1), (1000, 1)] {
-        fail(&wire, failures);
+        wire.fail(failures);
         let answer = wire.status(&session_id);
         let data = &answer.json()["data"];
         assert_eq!(
@@ -127,7 +114,7 @@ fn failures_narrow_a_session_that_was_opened_before_them() {
 #[test]
 fn a_success_lets_an_address_start_anew() {
     let wire = start(Profile::Standard, Limits::off());
-    fail(&wire, 60);
+    wire.fail(60);
     let session_id = wire.open_with(BODY);
     assert_eq!(
         wire.verify(&session_id, &wire.code(&session_id)).status,
@@ -142,7 +129,7 @@ fn past_its_failures_a_project_has_single_guesses_and_only_the_strict_profile_re
     let mut limits = Limits::off();
     limits.project_failures_per_day = Limit::new(1, 86_400);
     let wire = start(Profile::Standard, limits.clone());
-    fail(&wire, 1);
+    wire.fail(1);
     let session_id = wire.open_with(BODY);
     assert_eq!(wire.status(&session_id).json()["data"]["max_attempts"], 1);
     assert_eq!(
@@ -151,7 +138,7 @@ fn past_its_failures_a_project_has_single_guesses_and_only_the_strict_profile_re
     );
 
     let wire = start(Profile::Strict, limits);
-    fail(&wire, 1);
+    wire.fail(1);
     let session_id = wire.open_with(BODY);
     let right = wire.verification(&session_id, &wire.code(&session_id));
     let answer = wire.ask_in_vain(&right);

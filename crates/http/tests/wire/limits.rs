@@ -96,8 +96,10 @@ fn a_limit_of_verifications_judges_not_even_the_right_code() {
     let answer = refused(&wire, &right, "project_verifies_per_minute", 300);
     insta::assert_snapshot!("limits_verify", answer.snapshot());
     // The limit comes before the session.
-    let lost = wire.verification(&unknown, &wrong);
-    refused(&wire, &lost, "project_verifies_per_minute", 300);
+    for id in [&unknown, "nobody"] {
+        let lost = wire.verification(id, &wrong);
+        refused(&wire, &lost, "project_verifies_per_minute", 300);
+    }
     assert_eq!(wire.attempts(&session_id), 0);
 
     wire.ask(&Request::post(VERIFY, "{}").key(&wire.other));
@@ -120,6 +122,8 @@ fn a_limit_of_reads_refuses_a_look() {
     insta::assert_snapshot!("limits_status", answer.snapshot());
     // Another project has its own.
     let path = format!("/api/v1/otp/status/{session_id}");
+    let nobody = Request::get("/api/v1/otp/status/nobody").key(&wire.live);
+    refused(&wire, &nobody, "project_reads_per_minute", 300);
     let stranger = Request::get(&path).key(&wire.other);
     assert_eq!(wire.ask(&stranger).status, 404);
     wire.clock.advance(300);

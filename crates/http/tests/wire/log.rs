@@ -108,3 +108,27 @@ fn every_request_is_one_line_and_holds_nothing_of_its_own() {
         assert!(!lines.concat().contains(secret), "{lines:#?}");
     }
 }
+
+#[test]
+fn a_key_that_comes_from_elsewhere_is_logged_with_what_to_do() {
+    let wire = Wire::start();
+    let key = wire.key(|new| new.allowed_from = vec!["192.0.2.0/24".parse().unwrap()]);
+    let request = Request::post(SEND, r#"{"email":"user@example.com"}"#)
+        .key(&key)
+        .without("X-Request-Id")
+        .header("X-Request-Id", "log-elsewhere");
+    let lines = logged("log-elsewhere", || {
+        assert_eq!(wire.ask_in_vain(&request).status, 401);
+    });
+
+    assert_eq!(lines.len(), 2, "{lines:#?}");
+    let (why, id) = (&lines[0], key.id().to_string());
+    assert!(why.contains("WARN") && why.contains("--allow-ip"), "{why}");
+    assert!(
+        why.contains("server.trusted_proxies") && why.contains(&id),
+        "{why}"
+    );
+    for secret in [key.reveal(), "127.0.0.1"] {
+        assert!(!lines.concat().contains(secret), "{lines:#?}");
+    }
+}

@@ -1,6 +1,6 @@
 //! Floods of requests without a valid key.
 
-use otpost_domain::{ApiKey, Limit, Mode};
+use otpost_domain::{ApiKey, Limit, Mode, Permissions};
 
 use crate::support::{Answer, Options, Request, SEND, Wire};
 
@@ -30,7 +30,7 @@ fn assert_refused(answer: &Answer) {
 #[test]
 fn whatever_is_wrong_with_a_credential_is_charged_and_then_refused_without_the_storage() {
     let wire = start(&[]);
-    let powerless = wire.key(false, None);
+    let powerless = wire.key(|new| new.permissions = Permissions::default());
     let without = Request::post(SEND, BODY);
     let bad = without.clone().key(&unknown());
     let malformed = without.clone().header("Authorization", "Bearer");
@@ -50,6 +50,62 @@ fn whatever_is_wrong_with_a_credential_is_charged_and_then_refused_without_the_s
         let answer = wire.ask_in_vain(&without.clone().key(&powerless));
         assert_eq!(answer.status, 403);
     }
+}
+
+/// How many of as many requests at once were answered with each of `statuses`; there must be no
+/// other.
+fn ask_at_once<const N: usize>(
+    wire: &Wire,
+    request: &Request,
+    times: usize,
+    statuses: [u16; N],
+) -> [usize; N] {
+    let answers = wire.ask_at_once(request, times);
+    let found: Vec<_> = answers.iter().map(|answer| answer.status).collect();
+    let counts = statuses.map(|status| found.iter().filter(|found| **found == status).count());
+    assert_eq!(counts.iter().sum::<usize>(), times, "{found:?}");
+    counts
+}
+
+#[test]
+fn requests_under_way_do_not_overshoot_the_limit() {
+    let wire = start(&[]);
+    let flood = Request::post(SEND, BODY).key(&unknown());
+
+    let counts = ask_at_once(&wire, &flood, 60, [401, 429]);
+
+    assert_eq!((counts, wire.store.lookups()), ([2, 58], 2));
+    assert!(wire.store.sessions().is_empty());
+}
+
+#[test]
+fn a_key_that_was_not_accepted_yet_is_charged_while_it_is_looked_up_and_no_longer() {
+    let wire = start(&[]);
+    let flood = Request::post(SEND, BODY).key(&unknown());
+    let nothing_sent = wire.post(SEND, "{}");
+
+    assert_eq!(ask_at_once(&wire, &nothing_sent, 60, [422, 429]), [2, 58]);
+
+    // Nothing is left of the charge, and from now on there is none.
+    assert_eq!(ask_at_once(&wire, &nothing_sent, 60, [422, 429]), [60, 0]);
+    assert_eq!(ask_at_once(&wire, &flood, 60, [401, 429]), [2, 58]);
+    assert_eq!(ask_at_once(&wire, &nothing_sent, 60, [422, 429]), [60, 0]);
+    assert_refused(&wire.ask_in_vain(&flood));
+}
+
+#[test]
+fn a_key_that_was_not_accepted_yet_is_refused_until_a_peer_with_its_limit_used_up_has_paid() {
+    let wire = start(&[]);
+    let flood = Request::post(SEND, BODY).key(&unknown());
+    for _ in 0..2 {
+        assert_eq!(wire.ask_in_vain(&flood).status, 401);
+    }
+    assert_refused(&wire.ask_in_vain(&wire.post(SEND, BODY)));
+    wire.clock.advance_millis(500);
+    wire.open();
+    assert_eq!(wire.ask_in_vain(&flood).status, 401);
+    assert_refused(&wire.ask_in_vain(&flood));
+    wire.open();
 }
 
 #[test]

@@ -77,12 +77,27 @@ fn a_wrong_code_is_answered_as_written() {
 fn a_look_tells_it_also_where_there_is_nothing_to_see() {
     let wire = start();
     let session_id = wire.open();
-    for (id, status, left) in [(&*session_id, 200, 1199), (&"0".repeat(30), 404, 1198)] {
+    for (id, status, left) in [
+        (&*session_id, 200, 1199),
+        (&"0".repeat(30), 404, 1198),
+        ("nobody", 404, 1197),
+    ] {
         let answer = wire.status(id);
         assert_eq!(answer.status, status);
         let expected = format!(r#""project_reads_per_minute";r={left};t=1"#);
         let policy = r#""project_reads_per_minute";q=1200;w=60"#;
         assert_eq!(fields(&answer), (&*expected, policy));
+    }
+}
+
+#[test]
+fn a_verification_tells_it_also_where_there_is_nothing_to_judge() {
+    let wire = start();
+    for (id, left) in [(&*"0".repeat(30), 599), ("nobody", 598), ("abc123...", 597)] {
+        let answer = wire.verify(id, "123456");
+        assert_eq!((answer.status, &*answer.code()), (404, "SESSION_NOT_FOUND"));
+        let expected = format!(r#""project_verifies_per_minute";r={left};t=1"#);
+        assert_eq!(fields(&answer).0, expected, "{id}");
     }
 }
 
@@ -96,6 +111,8 @@ fn what_was_not_counted_does_not_tell_it() {
         (Request::post(SEND, "{}"), 401),
         (Request::get("/healthz"), 200),
         (Request::get("/nothing"), 404),
+        (wire.resend("nobody"), 404),
+        (wire.resend(&"0".repeat(30)), 404),
     ] {
         let answer = wire.ask_in_vain(&request);
         assert_eq!(answer.status, status);

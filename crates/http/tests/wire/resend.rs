@@ -1,6 +1,6 @@
 //! `POST /resend`: every row of its list.
 
-use otpost_domain::ResendPolicy;
+use otpost_domain::{ResendPolicy, Session, SessionId};
 use otpost_service::Policy;
 
 use crate::support::{RESEND, Wire};
@@ -82,6 +82,26 @@ fn within_the_cooldown_it_is_429_and_told_when() {
     );
     wire.clock.advance_millis(1);
     assert_eq!(wire.ask(&wire.resend(&session_id)).status, 200);
+}
+
+#[test]
+fn the_cooldown_is_that_of_the_session_whatever_the_policy_says_by_now() {
+    let wire = Wire::start();
+    let session_id = wire.open();
+    wire.store.edit(|tables| {
+        let id = SessionId::parse(&session_id).unwrap();
+        let session = &mut tables.sessions.get_mut(&id).unwrap().stored.session;
+        let mut record = session.record();
+        record.terms.cooldown_secs = 7;
+        *session = Session::restore(&record).unwrap();
+    });
+    let answer = wire.ask_in_vain(&wire.resend(&session_id));
+    assert_eq!(
+        (answer.status, answer.header("retry-after")),
+        (429, Some("7"))
+    );
+    let policy = r#""session_cooldown";q=1;w=7"#;
+    assert_eq!(answer.header("ratelimit-policy"), Some(policy));
 }
 
 #[test]

@@ -14,6 +14,12 @@ use serde::{Deserialize, Serialize};
 const SUFFIX: &str = ".json";
 const HALF_WRITTEN: &str = ".tmp";
 
+/// A message and the number of its file.
+pub(super) struct Filed {
+    pub(super) message: CapturedMessage,
+    number: u64,
+}
+
 pub(super) struct Folder {
     path: PathBuf,
     next: AtomicU64,
@@ -30,13 +36,16 @@ struct Entry {
     text: String,
     html: String,
     headers: Vec<(String, String)>,
+    /// Older files have none.
+    #[serde(default)]
+    source: String,
     received_at_millis: i64,
 }
 
 impl Folder {
     /// Makes or opens the folder, for its owner only, and reads the messages, the oldest first.
     /// A file that was being written when the power went is removed: its message never counted.
-    pub(super) fn open(path: &Path) -> io::Result<(Self, Vec<CapturedMessage>)> {
+    pub(super) fn open(path: &Path) -> io::Result<(Self, Vec<Filed>)> {
         make_private_dir(path)?;
         let mut numbered = Vec::new();
         for file in fs::read_dir(path)? {
@@ -54,7 +63,7 @@ impl Folder {
         numbered.sort_unstable();
         let messages = numbered
             .iter()
-            .map(|(_, file)| read(file))
+            .map(|(number, file)| read(*number, file))
             .collect::<Result<_, _>>()?;
         let next = numbered.last().map_or(0, |(number, _)| number + 1);
         let folder = Self {
@@ -65,16 +74,20 @@ impl Folder {
     }
 
     /// Returns when the message is on disk under its name.
-    pub(super) fn write(&self, message: &CapturedMessage) -> io::Result<()> {
+    pub(super) fn write(&self, message: CapturedMessage) -> io::Result<Filed> {
         let number = self.next.fetch_add(1, Ordering::Relaxed);
         let half_written = self.path.join(format!("{number:012}{HALF_WRITTEN}"));
         let mut file = create_private(&half_written)?;
-        file.write_all(&serde_json::to_vec_pretty(&Entry::of(message))?)?;
+        file.write_all(&serde_json::to_vec_pretty(&Entry::of(&message))?)?;
         file.sync_all()?;
-        fs::rename(
-            &half_written,
-            self.path.join(format!("{number:012}{SUFFIX}")),
-        )?;
+        fs::rename(&half_written, self.file(number))?;
+        self.sync()?;
+        Ok(Filed { message, number })
+    }
+
+    /// Removes one message.
+    pub(super) fn remove(&self, filed: &Filed) -> io::Result<()> {
+        fs::remove_file(self.file(filed.number))?;
         self.sync()
     }
 
@@ -90,6 +103,10 @@ impl Folder {
         self.sync()
     }
 
+    fn file(&self, number: u64) -> PathBuf {
+        self.path.join(format!("{number:012}{SUFFIX}"))
+    }
+
     /// A new name is on disk only when the folder is.
     fn sync(&self) -> io::Result<()> {
         File::open(&self.path)?.sync_all()
@@ -100,10 +117,11 @@ fn number_of(name: &str) -> Option<u64> {
     name.strip_suffix(SUFFIX)?.parse().ok()
 }
 
-fn read(file: &Path) -> io::Result<CapturedMessage> {
+fn read(number: u64, file: &Path) -> io::Result<Filed> {
     let entry: Entry = serde_json::from_slice(&fs::read(file)?)
         .map_err(|error| io::Error::other(format!("{}: {error}", file.display())))?;
-    Ok(entry.into_message())
+    let message = entry.into_message();
+    Ok(Filed { message, number })
 }
 
 impl Entry {
@@ -119,6 +137,7 @@ impl Entry {
             text: message.text,
             html: message.html,
             headers: message.headers,
+            source: message.source,
             received_at_millis: message.received_at.as_millis(),
         }
     }
@@ -134,6 +153,7 @@ impl Entry {
             text: self.text,
             html: self.html,
             headers: self.headers,
+            source: self.source,
             received_at: Timestamp::from_millis(self.received_at_millis),
         }
     }

@@ -1,6 +1,7 @@
 //! The inbox of a development run: messages are caught, kept on disk, and shown.
 
 mod disk;
+mod preview;
 
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -13,7 +14,7 @@ use tokio::sync::watch;
 
 use crate::message::hex;
 use crate::{Message, Renderer};
-use disk::Folder;
+use disk::{Filed, Folder};
 
 /// Keeps every message in a folder, one file each, and an index of them in memory.
 ///
@@ -27,8 +28,8 @@ pub struct CaptureInbox {
 struct Kept {
     folder: Folder,
     /// The oldest first.
-    messages: Mutex<Vec<CapturedMessage>>,
-    /// How many arrived since it was opened.
+    messages: Mutex<Vec<Filed>>,
+    /// How often something arrived or was removed since it was opened.
     revision: watch::Sender<u64>,
 }
 
@@ -54,34 +55,49 @@ impl CaptureInbox {
 }
 
 impl Kept {
-    fn messages(&self) -> MutexGuard<'_, Vec<CapturedMessage>> {
+    fn messages(&self) -> MutexGuard<'_, Vec<Filed>> {
         self.messages.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Under the lock from the file to the index, so that both always tell the same.
     fn add(&self, message: CapturedMessage) -> std::io::Result<()> {
         let mut messages = self.messages();
-        if messages.iter().any(|one| one.id == message.id) {
+        if messages.iter().any(|one| one.message.id == message.id) {
             return Ok(());
         }
-        self.folder.write(&message)?;
-        messages.push(message);
-        self.revision.send_modify(|revision| *revision += 1);
+        messages.push(self.folder.write(message)?);
+        self.tell_change();
         Ok(())
+    }
+
+    fn remove(&self, id: &str) -> std::io::Result<bool> {
+        let mut messages = self.messages();
+        let Some(place) = messages.iter().position(|one| one.message.id == id) else {
+            return Ok(false);
+        };
+        self.folder.remove(&messages[place])?;
+        messages.remove(place);
+        self.tell_change();
+        Ok(true)
     }
 
     fn clear(&self) -> std::io::Result<()> {
         let mut messages = self.messages();
         self.folder.clear()?;
         messages.clear();
+        self.tell_change();
         Ok(())
+    }
+
+    fn tell_change(&self) {
+        self.revision.send_modify(|revision| *revision += 1);
     }
 }
 
 /// Runs `work` where it may wait for a disk. It runs to its end even when the caller goes away.
-async fn on_disk(
-    work: impl FnOnce() -> std::io::Result<()> + Send + 'static,
-) -> std::io::Result<()> {
+async fn on_disk<T: Send + 'static>(
+    work: impl FnOnce() -> std::io::Result<T> + Send + 'static,
+) -> std::io::Result<T> {
     tokio::task::spawn_blocking(work)
         .await
         .unwrap_or_else(|error| Err(std::io::Error::other(error)))
@@ -104,7 +120,7 @@ impl Courier for CaptureInbox {
 impl Inbox for CaptureInbox {
     async fn list(&self, filter: &InboxFilter) -> Result<Vec<CapturedMessage>, InboxError> {
         let messages = self.kept.messages();
-        let newest_first = messages.iter().rev();
+        let newest_first = messages.iter().rev().map(|one| &one.message);
         Ok(newest_first
             .filter(|one| filter.takes(one))
             .cloned()
@@ -119,6 +135,12 @@ impl Inbox for CaptureInbox {
         let mut revision = self.kept.revision.subscribe();
         // An error means that the sender is gone, and it is in `self`.
         let _ = revision.wait_for(|revision| *revision != seen).await;
+    }
+
+    async fn remove(&self, id: &str) -> Result<bool, InboxError> {
+        let (kept, id) = (Arc::clone(&self.kept), id.to_owned());
+        let removed = on_disk(move || kept.remove(&id)).await;
+        removed.map_err(InboxError)
     }
 
     async fn clear(&self) -> Result<(), InboxError> {
@@ -138,6 +160,8 @@ fn captured(letter: &Letter, message: Message) -> CapturedMessage {
         text: message.text,
         html: message.html,
         headers: message.headers,
+        // All of it is ASCII.
+        source: String::from_utf8_lossy(&message.bytes).into_owned(),
         received_at: letter.now,
     }
 }

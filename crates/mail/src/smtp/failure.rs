@@ -10,7 +10,7 @@ use otpost_ports::{DeliveryError, Reply};
 /// How far an exchange had come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Stage {
-    /// Waiting for a free connection or for its turn.
+    /// Waiting for a free connection, or for its turn.
     Turn,
     /// TCP, implicit TLS, greeting and EHLO.
     Connect,
@@ -26,7 +26,7 @@ pub(super) enum Stage {
 impl fmt::Display for Stage {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::Turn => "a free connection",
+            Self::Turn => "its turn",
             Self::Connect => "connect",
             Self::StartTls => "STARTTLS",
             Self::Auth => "AUTH",
@@ -49,6 +49,21 @@ pub(super) enum Verdict {
     Refused,
 }
 
+/// Whom a failure speaks against.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Blame {
+    /// Nobody: nothing was asked.
+    Nobody,
+    /// The relay, whatever the message.
+    Relay,
+    /// The relay, or this one sender, which it does not want.
+    Sender,
+    /// The relay, or the recipient's domain, which it may be waiting for itself.
+    Domain,
+    /// The one message: the relay works.
+    Message,
+}
+
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Failure {
     pub(super) stage: Stage,
@@ -68,6 +83,12 @@ impl Failure {
 
     pub(super) fn timed_out(stage: Stage) -> Self {
         Self::new(stage, "no answer in time")
+    }
+
+    /// It left; or else it said what answers nothing, and every later reply would be taken for
+    /// another's.
+    pub(super) fn unasked(stage: Stage) -> Self {
+        Self::new(stage, "it spoke or left without being asked")
     }
 
     /// A reply that is positive and yet not the one that belongs here.
@@ -104,6 +125,19 @@ impl Failure {
             // After the final dot, silence may mean that the message was taken: another relay
             // would send it twice.
             (Stage::Rcpt | Stage::Data, Some(_)) | (Stage::Message, _) => Verdict::Later,
+        }
+    }
+
+    /// Also where the message may not go to another relay, its silence speaks against this one.
+    pub(super) fn blame(&self) -> Blame {
+        let code = self.reply.map(|reply| reply.code);
+        match (self.stage, code) {
+            (Stage::Turn, _) => Blame::Nobody,
+            (Stage::Mail, Some(500..)) => Blame::Sender,
+            (Stage::Connect | Stage::StartTls | Stage::Auth | Stage::Mail, _)
+            | (Stage::Rcpt | Stage::Data | Stage::Message, Some(421)) => Blame::Relay,
+            (Stage::Rcpt | Stage::Data | Stage::Message, None) => Blame::Domain,
+            (Stage::Rcpt | Stage::Data | Stage::Message, Some(_)) => Blame::Message,
         }
     }
 
@@ -153,9 +187,23 @@ fn enhanced(text: &str) -> Option<(u8, u16, u16)> {
 mod tests {
     use super::*;
 
+    const CODES: [Option<u16>; 6] = [None, Some(354), Some(421), Some(450), Some(535), Some(550)];
+
+    fn failure(stage: Stage, code: Option<u16>) -> Failure {
+        let reply = code.map(|code| Reply {
+            code,
+            enhanced: None,
+        });
+        let cause = String::new();
+        Failure {
+            stage,
+            reply,
+            cause,
+        }
+    }
+
     #[test]
     fn the_stage_and_the_code_decide_and_never_the_text() {
-        let codes = [None, Some(354), Some(421), Some(450), Some(535), Some(550)];
         for (stage, verdicts) in [
             (Stage::Turn, [Verdict::NextRelay; 6]),
             (Stage::Connect, [Verdict::NextRelay; 6]),
@@ -166,18 +214,30 @@ mod tests {
             (Stage::Data, FROM_RCPT),
             (Stage::Message, AFTER_THE_DOT),
         ] {
-            for (code, verdict) in codes.into_iter().zip(verdicts) {
-                let reply = code.map(|code| Reply {
-                    code,
-                    enhanced: None,
-                });
-                let cause = String::new();
-                let failure = Failure {
-                    stage,
-                    reply,
-                    cause,
-                };
-                assert_eq!(failure.verdict(), verdict, "{stage} {code:?}");
+            for (code, verdict) in CODES.into_iter().zip(verdicts) {
+                let found = failure(stage, code).verdict();
+                assert_eq!(found, verdict, "{stage} {code:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_refusal_of_a_message_does_not_speak_against_its_relay() {
+        let (relay, sender, domain, message) =
+            (Blame::Relay, Blame::Sender, Blame::Domain, Blame::Message);
+        let from_rcpt = [domain, message, relay, message, message, message];
+        for (stage, blames) in [
+            (Stage::Turn, [Blame::Nobody; 6]),
+            (Stage::Connect, [relay; 6]),
+            (Stage::StartTls, [relay; 6]),
+            (Stage::Auth, [relay; 6]),
+            (Stage::Mail, [relay, relay, relay, relay, sender, sender]),
+            (Stage::Rcpt, from_rcpt),
+            (Stage::Data, from_rcpt),
+            (Stage::Message, from_rcpt),
+        ] {
+            for (code, blame) in CODES.into_iter().zip(blames) {
+                assert_eq!(failure(stage, code).blame(), blame, "{stage} {code:?}");
             }
         }
     }

@@ -1,5 +1,7 @@
 //! One connection to a relay: opened, used message by message, closed.
 
+use std::pin::pin;
+use std::task::{Context, Waker};
 use std::time::Duration;
 
 use lettre::transport::smtp::authentication::{Credentials, Mechanism};
@@ -9,7 +11,7 @@ use lettre::transport::smtp::extension::ClientId;
 use lettre::transport::smtp::response::Response;
 use lettre::transport::smtp::{self};
 use tokio::net::TcpStream;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout, timeout_at};
 
 use super::failure::{Failure, Stage};
 use super::guard::Guard;
@@ -32,6 +34,15 @@ pub(super) enum Protection {
     Tls(TlsParameters),
 }
 
+/// Until when a relay is waited for. Silence after that is a failure, whatever patience is left.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Deadlines {
+    /// Until it is ready for the message.
+    pub(super) ready_by: Instant,
+    /// Until it has said what becomes of it.
+    pub(super) done_by: Instant,
+}
+
 /// A connection that is ready for a message. It is worth keeping only after [`Line::send`] has
 /// succeeded: a failed or abandoned exchange leaves replies on their way that would count for the
 /// next message. So `send` takes it, and gives it back only then.
@@ -42,10 +53,10 @@ pub(super) struct Line {
 }
 
 impl Line {
-    pub(super) async fn open(gate: &Gate) -> Result<Self, Failure> {
+    pub(super) async fn open(gate: &Gate, ready_by: Instant) -> Result<Self, Failure> {
         let mut stage = Stage::Connect;
-        let opened = timeout(gate.patience.open, gate.open(&mut stage)).await;
-        let connection = match opened {
+        let open_by = ready_by.min(Instant::now() + gate.patience.open);
+        let connection = match timeout_at(open_by, gate.open(&mut stage)).await {
             Ok(Ok(connection)) => connection,
             Ok(Err(failure)) => return Err(failure),
             Err(_) => return Err(Failure::timed_out(stage)),
@@ -58,16 +69,31 @@ impl Line {
     }
 
     /// Step by step, for a failure is judged by the step that failed.
-    pub(super) async fn send(mut self, message: &Message) -> Result<Self, Failure> {
+    pub(super) async fn send(
+        mut self,
+        message: &Message,
+        deadlines: Deadlines,
+    ) -> Result<Self, Failure> {
         let Patience { reply, verdict, .. } = self.patience;
+        let Deadlines { ready_by, done_by } = deadlines;
         let connection = &mut self.connection;
-        let mail = Mail::new(Some(message.sender.clone()), Vec::new());
-        step(Stage::Mail, reply, &[250], connection.command(mail)).await?;
-        let rcpt = Rcpt::new(message.recipient.clone(), Vec::new());
-        step(Stage::Rcpt, reply, &[250, 251], connection.command(rcpt)).await?;
-        step(Stage::Data, reply, &[354], connection.command(Data)).await?;
+
+        expect_silence(Stage::Mail, connection)?;
+        let mail = connection.command(Mail::new(Some(message.sender.clone()), Vec::new()));
+        step(Stage::Mail, within(reply, ready_by), &[250], mail).await?;
+
+        expect_silence(Stage::Mail, connection)?;
+        let rcpt = connection.command(Rcpt::new(message.recipient.clone(), Vec::new()));
+        step(Stage::Rcpt, within(reply, ready_by), &[250, 251], rcpt).await?;
+
+        expect_silence(Stage::Rcpt, connection)?;
+        let data = connection.command(Data);
+        step(Stage::Data, within(reply, ready_by), &[354], data).await?;
+
+        expect_silence(Stage::Data, connection)?;
         let sent = connection.message(&message.bytes);
-        step(Stage::Message, verdict, &[250], sent).await?;
+        step(Stage::Message, within(verdict, done_by), &[250], sent).await?;
+
         self.messages += 1;
         Ok(self)
     }
@@ -137,13 +163,30 @@ impl Gate {
     }
 }
 
+fn within(patience: Duration, by: Instant) -> Instant {
+    by.min(Instant::now() + patience)
+}
+
+/// A relay that speaks between two steps is out of step: a "250" that came before the message
+/// would pass for the answer to it. It is looked at once, without waiting.
+fn expect_silence(stage: Stage, connection: &mut AsyncSmtpConnection) -> Result<(), Failure> {
+    let mut context = Context::from_waker(Waker::noop());
+    if pin!(connection.read_response())
+        .poll(&mut context)
+        .is_ready()
+    {
+        return Err(Failure::unasked(stage));
+    }
+    Ok(())
+}
+
 async fn step(
     stage: Stage,
-    wait: Duration,
+    by: Instant,
     expected: &[u16],
     answer: impl Future<Output = Result<Response, smtp::Error>>,
 ) -> Result<(), Failure> {
-    match timeout(wait, answer).await {
+    match timeout_at(by, answer).await {
         Ok(Ok(response)) => {
             let code = u16::from(response.code());
             if expected.contains(&code) {

@@ -1,4 +1,4 @@
-//! One relay: its connections, their number, and its pace.
+//! One relay: its connections, their number, its pace, and whether it is asked at all.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -7,23 +7,41 @@ use lettre::transport::smtp::authentication::Credentials;
 use lettre::transport::smtp::client::{Certificate, CertificateStore, TlsParameters};
 use lettre::transport::smtp::extension::ClientId;
 use tokio::sync::{Semaphore, SemaphorePermit};
-use tokio::time::{Instant, sleep_until, timeout};
+use tokio::time::{Instant, sleep_until, timeout_at};
 
-use super::failure::{Failure, Stage};
-use super::line::{Gate, Line, Protection};
+use super::breaker::{Breaker, Evidence};
+use super::domains::{Domains, Ending, Place};
+use super::failure::{Blame, Failure, Stage};
+use super::line::{Deadlines, Gate, Line, Protection};
 use super::parking::Parking;
 use super::settings::{RelayError, RelaySettings, Security};
 use crate::Message;
 
-/// How long a message waits for its turn before the next relay is asked.
-const TURN_WAIT_MAX: Duration = Duration::from_secs(5);
+/// How long one relay may take for one try.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Budget {
+    /// For a free connection and its turn.
+    pub(super) turn: Duration,
+    /// And then, until it is ready for the message.
+    pub(super) ready: Duration,
+    /// Until the try is over.
+    pub(super) done_by: Instant,
+}
 
 pub(super) struct Relay {
     pub(super) label: String,
     gate: Gate,
+    breaker: Breaker,
     connections: Semaphore,
+    domains: Domains,
     pace: Option<Pace>,
     parking: Arc<Parking>,
+}
+
+/// The right to use a connection, until it is dropped.
+struct Turn<'a> {
+    place: Place<'a>,
+    _permit: SemaphorePermit<'a>,
 }
 
 impl Relay {
@@ -47,8 +65,10 @@ impl Relay {
                     .map(|one| Credentials::new(one.user, one.password)),
                 patience: settings.patience,
             },
+            breaker: Breaker::new(label.clone()),
             label,
             connections: Semaphore::new(settings.max_connections.get()),
+            domains: Domains::new(settings.max_connections.get()),
             pace: settings
                 .max_per_second
                 .map(|rate| Pace::new(Duration::from_secs(1) / rate.get())),
@@ -57,10 +77,37 @@ impl Relay {
     }
 
     /// Hands `message` over. Whatever fails, or when this is dropped, its connection is closed.
-    pub(super) async fn send(&self, message: &Message) -> Result<(), Failure> {
-        let _turn = self.turn().await?;
+    pub(super) async fn send(&self, message: &Message, budget: Budget) -> Result<(), Failure> {
+        let left_alone = || Failure::new(Stage::Turn, "it failed too often, and is left alone");
+        if self.breaker.is_open() {
+            return Err(left_alone());
+        }
+        let domain = message.recipient.domain();
+        let mut turn = self.turn(domain, budget.turn).await?;
+        // It may have begun to fail while the message waited.
+        let admission = self.breaker.admit().ok_or_else(left_alone)?;
+        turn.place.begin();
+        let deadlines = Deadlines {
+            ready_by: budget.done_by.min(Instant::now() + budget.ready),
+            done_by: budget.done_by,
+        };
+        let result = self.exchange(message, deadlines).await;
+        let (evidence, ending) = match result.as_ref().map_err(Failure::blame) {
+            Ok(()) => (Evidence::Works, Ending::Taken),
+            Err(Blame::Nobody) => (Evidence::Nothing, Ending::Other),
+            Err(Blame::Relay) => (Evidence::Fails, Ending::Other),
+            Err(Blame::Sender) => (Evidence::FailsFor(message.sender.as_ref()), Ending::Other),
+            Err(Blame::Domain) => (Evidence::FailsFor(domain), Ending::Stalled),
+            Err(Blame::Message) => (Evidence::Works, Ending::Other),
+        };
+        admission.report(evidence);
+        turn.place.end(ending);
+        result
+    }
+
+    async fn exchange(&self, message: &Message, deadlines: Deadlines) -> Result<(), Failure> {
         if let Some(line) = self.parking.take() {
-            match line.send(message).await {
+            match line.send(message, deadlines).await {
                 Ok(line) => {
                     self.parking.park(line);
                     return Ok(());
@@ -70,24 +117,28 @@ impl Relay {
                 Err(failure) => return Err(failure),
             }
         }
-        let line = Line::open(&self.gate).await?;
-        self.parking.park(line.send(message).await?);
+        let line = Line::open(&self.gate, deadlines.ready_by).await?;
+        self.parking.park(line.send(message, deadlines).await?);
         Ok(())
     }
 
     /// A connection is opened in someone's turn when none is parked, and parked before the turn
     /// ends: so there are never more than turns, but for those that just say good-bye.
-    async fn turn(&self) -> Result<SemaphorePermit<'_>, Failure> {
+    async fn turn<'a>(&'a self, domain: &'a str, wait: Duration) -> Result<Turn<'a>, Failure> {
+        let by = Instant::now() + wait;
         let busy = || Failure::new(Stage::Turn, "it is busy");
-        let waiting = timeout(TURN_WAIT_MAX, self.connections.acquire());
+        let place = self.domains.enter(domain, by).await.ok_or_else(busy)?;
         // The inner error is that of a semaphore that was closed, and nobody closes it.
-        let Ok(Ok(permit)) = waiting.await else {
+        let Ok(Ok(permit)) = timeout_at(by, self.connections.acquire()).await else {
             return Err(busy());
         };
         if let Some(pace) = &self.pace {
-            sleep_until(pace.reserve().ok_or_else(busy)?).await;
+            sleep_until(pace.reserve(by).ok_or_else(busy)?).await;
         }
-        Ok(permit)
+        Ok(Turn {
+            place,
+            _permit: permit,
+        })
     }
 }
 
@@ -105,12 +156,12 @@ impl Pace {
         }
     }
 
-    /// The next free instant; `None`, and none is taken, when that is too far away.
-    fn reserve(&self) -> Option<Instant> {
+    /// The next free instant; `None`, and none is taken, when that is later than `by`.
+    fn reserve(&self, by: Instant) -> Option<Instant> {
         let now = Instant::now();
         let mut next = self.next.lock().unwrap_or_else(PoisonError::into_inner);
         let slot = (*next).max(now);
-        if slot > now + TURN_WAIT_MAX {
+        if slot > by {
             return None;
         }
         *next = slot + self.interval;
@@ -138,7 +189,8 @@ mod tests {
     #[tokio::test]
     async fn messages_are_spread_evenly_and_nobody_waits_too_long() {
         let pace = Pace::new(Duration::from_secs(2));
-        let slots: Vec<_> = (0..5).map(|_| pace.reserve()).collect();
+        let by = Instant::now() + Duration::from_secs(5);
+        let slots: Vec<_> = (0..5).map(|_| pace.reserve(by)).collect();
         let first = slots[0].unwrap();
         let waits: Vec<_> = slots
             .iter()

@@ -31,7 +31,8 @@ impl fmt::Debug for Credentials {
     }
 }
 
-/// How long a relay is waited for.
+/// How long a relay is waited for. A try as a whole has less time than all of this together, and a
+/// relay before the last one less again, so that the next one still has its chance.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Patience {
     /// From the first packet until mail can be sent: connection, greeting, TLS and AUTH together.
@@ -43,8 +44,7 @@ pub struct Patience {
 }
 
 impl Default for Patience {
-    /// 5 s to open and for a command, so that a second relay still has its chance within the 20 s
-    /// of a try, and 15 s for the message, which a relay may scan first.
+    /// 5 s to open and for a command, and 15 s for the message, which a relay may scan first.
     fn default() -> Self {
         Self {
             open: Duration::from_secs(5),

@@ -5,8 +5,9 @@ use std::future::{Ready, ready};
 use std::path::Path;
 use std::sync::Arc;
 
+use otpost_domain::{Language, TemplateName};
 use otpost_mail::CaptureInbox;
-use otpost_ports::{CapturedMessage, Courier, DeliveryError, Inbox, InboxFilter};
+use otpost_ports::{CapturedMessage, Courier, DeliveryError, Inbox, InboxFilter, Preview};
 use otpost_testkit::contract::Mailbox;
 use otpost_testkit::sample;
 use tempfile::TempDir;
@@ -75,7 +76,8 @@ async fn it_shows_exactly_what_a_relay_would_get() {
     assert_eq!(captured.text, sent.text);
     assert_eq!(captured.html, sent.html);
     assert_eq!(captured.headers, sent.headers);
-    let bytes = String::from_utf8(sent.bytes).unwrap().replace("\r\n ", " ");
+    assert_eq!(captured.source.as_bytes(), sent.bytes);
+    let bytes = captured.source.replace("\r\n ", " ");
     for (name, value) in &captured.headers {
         assert!(
             bytes.contains(&format!("{name}: {value}\r\n")),
@@ -100,6 +102,60 @@ async fn a_second_try_of_one_mail_is_there_once() {
     assert_eq!(list(&inbox).await.len(), 1);
     assert_eq!(inbox.revision(), 0, "nothing arrived");
     assert_eq!(files(folder.path()), ["000000000000.json"]);
+}
+
+#[tokio::test]
+async fn a_removed_message_is_removed_from_the_disk() {
+    let folder = tempfile::tempdir().unwrap();
+    let inbox = open(folder.path());
+    for number in [1, 2, 3] {
+        let letter = sample::letter(number, "482913");
+        inbox.deliver(&letter).await.unwrap();
+    }
+    let middle = list(&inbox).await[1].id.clone();
+
+    assert!(inbox.remove(&middle).await.unwrap());
+
+    assert_eq!(
+        files(folder.path()),
+        ["000000000000.json", "000000000002.json"]
+    );
+    assert_eq!(list(&open(folder.path())).await, list(&inbox).await);
+}
+
+#[tokio::test]
+async fn a_file_of_an_older_version_is_still_a_message() {
+    let folder = tempfile::tempdir().unwrap();
+    let letter = sample::letter(1, "482913");
+    open(folder.path()).deliver(&letter).await.unwrap();
+    let file = folder.path().join("000000000000.json");
+    let mut entry: serde_json::Value = serde_json::from_slice(&fs::read(&file).unwrap()).unwrap();
+    entry.as_object_mut().unwrap().remove("source").unwrap();
+    fs::write(&file, entry.to_string()).unwrap();
+
+    let messages = list(&open(folder.path())).await;
+    assert_eq!((messages.len(), &*messages[0].source), (1, ""));
+}
+
+#[tokio::test]
+async fn a_preview_is_a_message_in_its_language_and_is_not_kept() {
+    let folder = tempfile::tempdir().unwrap();
+    let inbox = open(folder.path());
+    assert!(inbox.languages().len() >= 20 && inbox.templates().len() >= 3);
+    for template in inbox.templates() {
+        for language in inbox.languages() {
+            let message = inbox.message(&template, &language, sample::NOON).unwrap();
+            let tag = format!("lang=\"{language}\"");
+            assert!(message.html.contains(&tag), "{template} {language}");
+            assert!(message.source.contains("482913"), "{template} {language}");
+        }
+    }
+    let unknown = TemplateName::parse("unknown").unwrap();
+    let refused = inbox.message(&unknown, &Language::new("en"), sample::NOON);
+    assert!(matches!(refused, Err(DeliveryError::Permanent { .. })));
+    assert_eq!(list(&inbox).await, []);
+    assert_eq!(inbox.revision(), 0);
+    assert_eq!(files(folder.path()), Vec::<String>::new());
 }
 
 #[tokio::test]

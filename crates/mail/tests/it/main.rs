@@ -6,39 +6,88 @@
 
 mod capture;
 mod detector;
+mod languages;
 mod messages;
 mod smtp;
+mod smtp_failover;
+mod smtp_fairness;
 mod smtp_faults;
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use otpost_domain::Language;
 use otpost_mail::{
-    Footer, Mailbox, Patience, Product, RelaySettings, Renderer, Sender, Senders, SmtpCourier,
+    Footer, Mailbox, Message, Patience, Product, RelaySettings, Renderer, Sender, Senders,
+    SmtpCourier, Tone,
 };
+use otpost_ports::Letter;
 use otpost_testkit::relay::Relay;
 use otpost_testkit::sample;
 
-/// Two senders: the default one, and one of the project `books` with letters beyond ASCII.
+/// The default sender; that of the project `books` with letters beyond ASCII, that of `friends`,
+/// who say *du*, and that of `long`, whose product has twelve letters.
 fn renderer() -> Arc<Renderer> {
-    let sender = |mailbox, product| Sender {
-        mailbox: Mailbox::parse(mailbox).unwrap(),
-        product: Product::parse(product).unwrap(),
-        footer: BTreeMap::new(),
-    };
-    let footer = Footer::parse("Bücher & Söhne GmbH\nAmtsgericht Köln HRB 1").unwrap();
-    let acme = sender("no-reply@acme.example", "Acme");
-    let books = Sender {
-        footer: BTreeMap::from([(Language::new("de"), footer)]),
-        ..sender("Bücher & Söhne <code@bücher.example>", "Bücher & Söhne")
-    };
-    let senders = Senders {
-        default: acme,
-        projects: BTreeMap::from([(sample::project("books"), books)]),
-    };
-    Arc::new(Renderer::new(senders).unwrap())
+    static RENDERER: LazyLock<Arc<Renderer>> = LazyLock::new(|| {
+        let sender = |mailbox, product| Sender {
+            mailbox: Mailbox::parse(mailbox).unwrap(),
+            product: Product::parse(product).unwrap(),
+            tone: Tone::Formal,
+            footer: BTreeMap::new(),
+        };
+        let footer = Footer::parse("Bücher & Söhne GmbH\nAmtsgericht Köln HRB 1").unwrap();
+        let acme = sender("no-reply@acme.example", "Acme");
+        let books = Sender {
+            footer: BTreeMap::from([(Language::new("de"), footer)]),
+            ..sender("Bücher & Söhne <code@bücher.example>", "Bücher & Söhne")
+        };
+        let friends = Sender {
+            tone: Tone::Informal,
+            ..acme.clone()
+        };
+        let long = sender("a@b.example", "Twelveletter");
+        let projects = [("books", books), ("friends", friends), ("long", long)]
+            .map(|(name, sender)| (sample::project(name), sender));
+        let senders = Senders {
+            default: acme,
+            projects: BTreeMap::from(projects),
+        };
+        Arc::new(Renderer::new(senders).unwrap())
+    });
+    Arc::clone(&RENDERER)
+}
+
+/// A letter of each template in each language, and in German to friends.
+fn every_letter() -> Vec<Letter> {
+    let renderer = renderer();
+    let (templates, languages) = (renderer.templates(), renderer.languages());
+    assert_eq!((templates.len(), languages.len()), (3, 30));
+    let formal = languages.into_iter().map(|language| (language, "shop"));
+    formal
+        .chain([(Language::new("de"), "friends")])
+        .flat_map(|(language, project)| {
+            templates.iter().map(move |template| {
+                let mut letter = sample::letter(0, "482913");
+                letter.owner.project = sample::project(project);
+                letter.language = language.clone();
+                letter.template = template.clone();
+                letter
+            })
+        })
+        .collect()
+}
+
+fn message(letter: &Letter) -> Message {
+    renderer().message(letter).unwrap()
+}
+
+fn with_variables<const N: usize>(letter: Letter, variables: [(&str, &str); N]) -> Letter {
+    let variables = variables.map(|(name, value)| (name.to_owned(), value.to_owned()));
+    Letter {
+        variables: BTreeMap::from(variables),
+        ..letter
+    }
 }
 
 /// How `relay` is used, its authority trusted. Whoever does not answer is waited for a second.

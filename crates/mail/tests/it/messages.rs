@@ -1,46 +1,16 @@
 //! Every message of every language, as a mail program reads it.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use mail_parser::{MessageParser, MimeHeaders, PartType};
 use otpost_domain::{Address, Code, Language, TemplateName};
-use otpost_mail::Message;
 use otpost_ports::{DeliveryError, Letter};
 use otpost_testkit::sample;
 
-use crate::{contrast, detector, renderer};
-
-fn every_letter() -> Vec<Letter> {
-    let renderer = renderer();
-    let templates = renderer.templates();
-    let languages = renderer.languages();
-    assert_eq!((templates.len(), languages.len()), (3, 2));
-    languages
-        .iter()
-        .flat_map(|language| {
-            templates.iter().map(|template| Letter {
-                language: language.clone(),
-                template: template.clone(),
-                ..sample::letter(0, "482913")
-            })
-        })
-        .collect()
-}
-
-fn message(letter: &Letter) -> Message {
-    renderer().message(letter).unwrap()
-}
-
-fn with_variables<const N: usize>(letter: Letter, variables: [(&str, &str); N]) -> Letter {
-    let variables = variables.map(|(name, value)| (name.to_owned(), value.to_owned()));
-    Letter {
-        variables: BTreeMap::from(variables),
-        ..letter
-    }
-}
+use crate::{contrast, detector, every_letter, message, renderer, with_variables};
 
 /// What a mail program makes of the bytes: headers, text and HTML.
-fn read(bytes: &[u8]) -> (String, String, String) {
+pub(crate) fn read(bytes: &[u8]) -> (String, String, String) {
     let parsed = MessageParser::default().parse(bytes).unwrap();
     assert_eq!(
         parsed.content_type().unwrap().subtype(),
@@ -68,11 +38,14 @@ fn read(bytes: &[u8]) -> (String, String, String) {
 }
 
 #[test]
-fn every_message_of_every_language_reads_as_it_was_approved() {
-    for letter in every_letter() {
+fn a_whole_message_is_as_it_was_approved() {
+    for language in ["en", "ar"] {
+        let letter = Letter {
+            language: Language::new(language),
+            ..sample::letter(0, "482913")
+        };
         let (headers, text, html) = read(&message(&letter).bytes);
-        let name = format!("{}-{}", letter.language, letter.template);
-        insta::assert_snapshot!(name, format!("{headers}\n\n{text}\n{html}"));
+        insta::assert_snapshot!(language, format!("{headers}\n\n{text}\n{html}"));
     }
 }
 
@@ -152,32 +125,6 @@ fn a_project_has_its_own_sender_product_and_footer() {
 }
 
 #[test]
-fn the_lifetime_is_the_one_that_the_code_has() {
-    for (secs, english, german) in [
-        (1, "1 second", "1 Sekunde"),
-        (45, "45 seconds", "45 Sekunden"),
-        (300, "5 minutes", "5 Minuten"),
-        (3_600, "60 minutes", "60 Minuten"),
-        (86_400, "24 hours", "24 Stunden"),
-    ] {
-        for (language, lifetime) in [("en", english), ("de", german)] {
-            let letter = sample::letter(0, "482913");
-            let message = message(&Letter {
-                language: Language::new(language),
-                expires_at: letter.now.plus_secs(secs),
-                ..letter
-            });
-            for part in [&message.text, &message.html] {
-                assert!(
-                    part.contains(&format!(" {lifetime} ")),
-                    "{lifetime}: {part}"
-                );
-            }
-        }
-    }
-}
-
-#[test]
 fn a_name_is_greeted_and_none_is_needed() {
     let letter = sample::letter(0, "482913");
     assert!(!message(&letter).text.contains("Hello"));
@@ -193,7 +140,8 @@ fn a_language_that_is_not_there_any_more_falls_back() {
     let letter = sample::letter(0, "482913");
     for (wanted, subject) in [
         ("de-AT", "482913 ist Ihr Code für Acme"),
-        ("fr", "482913 is your Acme code"),
+        ("zh-HK", "482913 是您的 Acme 驗證碼（OTP）"),
+        ("tlh", "482913 is your Acme code"),
     ] {
         let language = Language::new(wanted);
         let message = message(&Letter {
@@ -221,7 +169,8 @@ fn the_published_detector_finds_the_code_in_subject_and_text() {
             let letter = with_variables(letter, [("name", "Ada 9")]);
             let message = message(&letter);
             for part in [&message.subject, &message.text] {
-                assert_eq!(detector::find(part).as_deref(), Some(code), "{part}");
+                let found = detector::find(part);
+                assert_eq!(found.as_deref(), Some(code), "{}: {part}", letter.language);
             }
         }
     }
@@ -333,8 +282,14 @@ fn a_screen_reader_and_a_program_without_css_are_served() {
     for letter in every_letter() {
         let html = message(&letter).html;
         let language = letter.language.as_str();
-        assert!(html.contains(&format!("<html lang=\"{language}\" dir=\"ltr\">")));
-        assert!(html.contains(&format!("<td lang=\"{language}\" dir=\"ltr\"")));
+        let direction = match language {
+            "ar" | "he" => "rtl",
+            _ => "ltr",
+        };
+        let said = format!("lang=\"{language}\" dir=\"{direction}\"");
+        assert!(html.contains(&format!("<html {said}>")), "{said}");
+        assert!(html.contains(&format!("<td {said}")), "{said}");
+        assert!(html.contains(&format!("<td class=\"card\" dir=\"{direction}\"")));
         let tables = html.matches("<table").count();
         assert!(tables > 0);
         assert_eq!(html.matches("<table role=\"presentation\"").count(), tables);

@@ -8,8 +8,10 @@ mod keys;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use otpost_domain::ApiKey;
 use otpost_http::Dev;
 use otpost_mail::{CaptureInbox, Mailbox, Renderer};
+use otpost_ports::Actor;
 use otpost_service::{Catalogue, InboxReader};
 use secrecy::SecretString;
 
@@ -30,12 +32,17 @@ pub(super) fn existing(folder: &Path) -> Result<(SecretString, Secrets), Failure
     Ok((data.database_url(), data.secrets()?))
 }
 
-pub(super) async fn run(config: Option<PathBuf>, args: DevArgs) -> Result<(), Failure> {
+/// The settings of a development run.
+pub(super) fn settings(config: Option<PathBuf>) -> Result<Settings, Problems> {
     let sources = Sources {
         file: settings::file(config, false),
         environment: settings::environment(),
     };
-    let settings = Settings::load_over(&sources, &Defaults::of_development())?;
+    Settings::load_over(&sources, &Defaults::of_development())
+}
+
+pub(super) async fn run(config: Option<PathBuf>, args: DevArgs) -> Result<(), Failure> {
+    let settings = settings(config)?;
     logging::start(&settings.log)?;
     let (data, _lock) = Data::open(&args.data)?;
     let renderer = compose::renderer_from_settings(&settings, Some(&Mailbox::parse(SENDER)?))
@@ -44,14 +51,14 @@ pub(super) async fn run(config: Option<PathBuf>, args: DevArgs) -> Result<(), Fa
         .map_err(|problem| problem.in_file(&data.secrets_file()))?;
     let stop = shutdown::on_signals()?;
     let base = Base::open(&data.database_url(), vault).await?;
-    let keys = keys::keep(&base.keys(), &data.env_file()).await?;
+    let keys = keys::keep(&base.keys(actor()), &data.env_file()).await?;
 
     let listeners = match &args.listen {
         Some(place) => listen(place).await?,
         None => listen_nearby(&Settings::load(&Sources::default())?.server.listen).await?,
     };
     let place = place_of(&args, &listeners)?;
-    let plan = plan(&settings, &data, renderer, &place)?;
+    let plan = plan(&settings, &data, renderer, &place, &keys.live)?;
     let banner = Banner {
         url: format!("http://{}", place.reachable()),
         keys: &keys,
@@ -65,11 +72,17 @@ pub(super) async fn run(config: Option<PathBuf>, args: DevArgs) -> Result<(), Fa
     say("\nStopped. The next start with the same folder goes on where this one ended.")
 }
 
+/// Who makes what a development run needs.
+fn actor() -> Actor {
+    Actor::Operator("otpost dev".to_owned())
+}
+
 fn plan(
     settings: &Settings,
     data: &Data,
     renderer: Arc<Renderer>,
     place: &Listen,
+    key: &ApiKey,
 ) -> Result<Plan, Failure> {
     let catalogue = Catalogue {
         templates: renderer.templates(),
@@ -89,7 +102,9 @@ fn plan(
         trusted_proxies: settings.server.trusted_proxies.clone(),
         workers: compose::workers_from_settings(settings),
         dev: Some(Dev {
-            inbox: InboxReader::new(inbox),
+            inbox: InboxReader::new(Arc::<CaptureInbox>::clone(&inbox)),
+            preview: inbox,
+            key: key.clone(),
             host: place.host.clone(),
         }),
     })

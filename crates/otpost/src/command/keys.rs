@@ -1,7 +1,7 @@
 //! `otpost key`
 
-use otpost_domain::{KeyId, Mode, Permissions, ProjectName};
-use otpost_service::{Keys, NewKey};
+use otpost_domain::{AddressRange, KeyId, Mode, Permission, Permissions, ProjectName, Timestamp};
+use otpost_service::{KeyView, Keys, NewKey};
 
 use super::moment;
 use super::table::table;
@@ -9,12 +9,7 @@ use crate::cli::NewKeyArgs;
 use crate::{Failure, say};
 
 /// Prints the key alone, so that a script can take it.
-pub(super) async fn create(keys: &Keys, args: &NewKeyArgs) -> Result<(), Failure> {
-    let names = args.permission.join(" ");
-    let permissions = Permissions::parse(&names).ok_or_else(|| {
-        let known = Permissions::NAMES.join(", ");
-        format!("{names:?} is no permission: there are {known}")
-    })?;
+pub(super) async fn create(keys: &Keys, args: NewKeyArgs) -> Result<(), Failure> {
     let expires_at = args
         .expires
         .as_deref()
@@ -23,8 +18,12 @@ pub(super) async fn create(keys: &Keys, args: &NewKeyArgs) -> Result<(), Failure
     let new = NewKey {
         project: ProjectName::parse(&args.project)?,
         mode: if args.test { Mode::Test } else { Mode::Live },
-        permissions,
+        permissions: Permissions {
+            otp: args.permission.contains(&Permission::Otp),
+            admin: args.permission.contains(&Permission::Admin),
+        },
         expires_at,
+        allowed_from: args.allow_ip,
     };
     say(keys.create_key(new).await?.reveal())
 }
@@ -35,33 +34,55 @@ pub(super) async fn list(keys: &Keys) -> Result<(), Failure> {
         return say("There is no key yet: `otpost key create --project NAME` makes one.");
     }
     let now = keys.clock.now();
-    let rows: Vec<_> = all
+    let rows: Vec<_> = all.iter().map(|key| row(key, now)).collect();
+    let head = [
+        "ID",
+        "PROJECT",
+        "MODE",
+        "MAY",
+        "CREATED",
+        "STATE",
+        "LAST USED",
+        "FROM",
+    ];
+    say(&table(head, &rows))
+}
+
+fn row(key: &KeyView, now: Timestamp) -> [String; 8] {
+    let state = match (key.revoked_at, key.expires_at) {
+        (Some(at), _) => format!("revoked {}", moment::show(at)),
+        (None, Some(at)) if at <= now => format!("expired {}", moment::show(at)),
+        (None, Some(at)) => format!("until {}", moment::show(at)),
+        (None, None) => "in force".to_owned(),
+    };
+    let from: Vec<_> = key
+        .allowed_from
         .iter()
-        .map(|key| {
-            let mode = match key.mode {
-                Mode::Live => "live",
-                Mode::Test => "test",
-            };
-            let state = match (key.revoked_at, key.expires_at) {
-                (Some(at), _) => format!("revoked {}", moment::show(at)),
-                (None, Some(at)) if at <= now => format!("expired {}", moment::show(at)),
-                (None, Some(at)) => format!("until {}", moment::show(at)),
-                (None, None) => "in force".to_owned(),
-            };
-            [
-                key.id.to_string(),
-                key.project.to_string(),
-                mode.to_owned(),
-                key.permissions.names().to_owned(),
-                moment::show(key.created_at),
-                state,
-            ]
-        })
+        .map(AddressRange::to_string)
         .collect();
-    say(&table(
-        ["ID", "PROJECT", "MODE", "MAY", "CREATED", "STATE"],
-        &rows,
-    ))
+    [
+        key.id.to_string(),
+        key.project.to_string(),
+        mode(key.mode).to_owned(),
+        key.permissions.names().to_owned(),
+        moment::show(key.created_at),
+        state,
+        key.last_used_at
+            .map_or_else(|| "never".to_owned(), moment::show_minute),
+        if from.is_empty() {
+            "anywhere".to_owned()
+        } else {
+            from.join(", ")
+        },
+    ]
+}
+
+/// A mode in a word.
+pub(super) fn mode(mode: Mode) -> &'static str {
+    match mode {
+        Mode::Live => "live",
+        Mode::Test => "test",
+    }
 }
 
 pub(super) async fn revoke(keys: &Keys, id: &str) -> Result<(), Failure> {

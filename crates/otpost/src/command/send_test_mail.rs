@@ -18,7 +18,7 @@ const DEADLINE: Duration = Duration::from_mins(1);
 const LIFETIME_SECS: u32 = 300;
 
 pub(super) async fn run(settings: &Settings, to: &str) -> Result<(), Failure> {
-    let to = Address::parse(to).map_err(|error| format!("--to: {error}"))?;
+    let to = super::address(to)?;
     let Prepared { smtp, .. } = super::prepare(settings)?;
     let letter = letter(settings, to)?;
     let sending = tokio::time::timeout(DEADLINE, smtp.deliver(&letter));

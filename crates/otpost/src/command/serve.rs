@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use otpost_mail::DiscardCourier;
+use otpost_ports::KeyStore as _;
 use otpost_service::Catalogue;
 
 use super::Prepared;
@@ -52,9 +53,9 @@ pub(super) async fn run(settings: Settings) -> Result<(), Failure> {
 
 /// A project that is configured and was never created has a typing error in its name, or no key.
 async fn warn_of_unknown_projects(base: &Base, settings: &Settings) -> Result<(), Failure> {
-    let created = base.keys().projects().await?;
+    let created = base.storage.projects().await?;
     for name in settings.projects.keys() {
-        if !created.iter().any(|(project, _)| project == name) {
+        if !created.iter().any(|project| project.name == *name) {
             tracing::warn!(
                 project = %name,
                 "this project has settings and does not exist: `otpost project create` makes it"

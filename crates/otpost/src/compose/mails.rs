@@ -43,6 +43,7 @@ fn sender(sending: &Sending, prefix: &str, fallback: Option<&Mailbox>) -> Result
     Ok(Sender {
         mailbox: mailbox.clone(),
         product: sending.product.clone(),
+        tone: sending.tone,
         footer: sending.footer.clone(),
     })
 }

@@ -105,7 +105,8 @@ pub(crate) const SETTINGS: &[Setting] = &[
         Kind::List,
         Some("[]"),
         "Reverse proxies whose `X-Forwarded-For` is believed: addresses such as `10.0.0.7`, or \
-         networks such as `10.0.0.0/8`. Every other peer counts as itself.",
+         networks such as `10.0.0.0/8`. Every other peer counts as itself, in the limits and for \
+         `key create --allow-ip`.",
     ),
     Setting::new(
         "server.workers",
@@ -137,6 +138,12 @@ pub(crate) const SETTINGS: &[Setting] = &[
         Kind::Text,
         Some(r#""en""#),
         "The language of a mail whose request names none that there is, as a BCP 47 tag.",
+    ),
+    Setting::new(
+        "mail.tone",
+        Kind::Choice(&["formal", "informal"]),
+        Some(r#""formal""#),
+        "How mails speak to their reader, in a language that has both forms: German *Sie* or *du*.",
     ),
     Setting::new(
         "mail.footer.LOCALE",
@@ -177,7 +184,8 @@ pub(crate) const SETTINGS: &[Setting] = &[
         "policy.profile",
         Kind::Choice(&["standard", "strict"]),
         Some(r#""standard""#),
-        "`strict` puts an address on hold after 100 wrong codes without a right one, and refuses \
+        "`strict` puts an address on hold after 100 wrong codes without a right one, until \
+         `otpost recipient release ADDRESS`, and refuses \
          codes where a project has used up its wrong codes of the day. Under it `code_length_min` \
          is at least 6, `expires_in_max` at most 300, `code_lifetime_max` at most 600 and `resend` \
          always `renew`: a setting that contradicts is refused.",
@@ -262,7 +270,8 @@ pub(crate) const SETTINGS: &[Setting] = &[
     limit(
         "limits.project_reads_per_minute",
         "1200",
-        "Status requests of a project. Each process counts for itself.",
+        "Calls of `status` and of the recipient endpoints, per project. Each process counts \
+         for itself.",
     )
     .per_project(),
     limit(
@@ -337,6 +346,12 @@ pub(crate) const SETTINGS: &[Setting] = &[
         Kind::Text,
         None,
         "The project's own language.",
+    ),
+    Setting::new(
+        "projects.NAME.tone",
+        Kind::Choice(&["formal", "informal"]),
+        None,
+        "The project's own tone.",
     ),
     Setting::new(
         "projects.NAME.footer.LOCALE",

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use config::{Value, ValueKind};
 use otpost_domain::Language;
-use otpost_mail::{Footer, Mailbox, Product};
+use otpost_mail::{Footer, Mailbox, Product, Tone};
 use secrecy::SecretString;
 
 use super::known::{Kind, RELAY_MEMBERS};
@@ -24,6 +24,8 @@ pub(crate) struct Sending {
     pub(crate) product: Product,
     /// The language where a request names none that there is.
     pub(crate) locale: Language,
+    /// How it speaks.
+    pub(crate) tone: Tone,
     /// What stands below a mail, by language, its tag in lower case.
     pub(crate) footer: BTreeMap<Language, Footer>,
 }
@@ -59,12 +61,17 @@ impl Sending {
         let from = reader.parsed(&path("from"), Mailbox::parse);
         let product = reader.parsed(&path("product"), Product::parse);
         let locale = reader.parsed(&path("locale"), locale);
+        let tone = reader.choice(&path("tone")).map(|word| match word {
+            "informal" => Tone::Informal,
+            _ => Tone::Formal,
+        });
         let mut footer = base.footer.clone();
         footer.extend(footers(reader, &path("footer")));
         Self {
             from: from.or_else(|| base.from.clone()),
             product: product.unwrap_or_else(|| base.product.clone()),
             locale: locale.unwrap_or_else(|| base.locale.clone()),
+            tone: tone.unwrap_or(base.tone),
             footer,
         }
     }
@@ -76,6 +83,7 @@ impl Mail {
             from: None,
             product: Product::default(),
             locale: Language::new("en"),
+            tone: Tone::default(),
             footer: BTreeMap::new(),
         };
         Self {

@@ -14,8 +14,9 @@ const STRICT_CODE_LIFETIME_MAX: u32 = 600;
 /// The fewest digits of the strict profile.
 const STRICT_CODE_LENGTH_MIN: CodeLength = CodeLength::DEFAULT;
 
-/// The policy below `prefix`, which is empty or `projects.NAME.`, with its limits; what is not
-/// set there is as in `base`. The language is set elsewhere.
+/// What is set below `prefix`, which is empty or `projects.NAME.`, with its limits; what is not
+/// set there is as in `base`. Neither is under its profile yet, so that a project inherits what
+/// was set and not what the general profile made of it. The language is set elsewhere.
 pub(crate) fn read(reader: &mut Reader, prefix: &str, base: &Policy) -> Policy {
     let path = |name: &str| format!("{prefix}policy.{name}");
     let code_length_min = reader.small_number(&path("code_length_min"));
@@ -33,7 +34,7 @@ pub(crate) fn read(reader: &mut Reader, prefix: &str, base: &Policy) -> Policy {
         "strict" => Profile::Strict,
         _ => Profile::Standard,
     });
-    let policy = Policy {
+    Policy {
         expires_in_max: reader
             .number(&path("expires_in_max"))
             .unwrap_or(base.expires_in_max),
@@ -61,16 +62,20 @@ pub(crate) fn read(reader: &mut Reader, prefix: &str, base: &Policy) -> Policy {
         limits: limits::read(reader, prefix, &base.limits),
         profile: profile.unwrap_or(base.profile),
         language: base.language.clone(),
-    };
-    match policy.profile {
-        Profile::Standard => policy,
-        Profile::Strict => strict(reader, path, policy),
     }
 }
 
-/// The policy under the strict profile, which is more than the hold: what is set at these paths
+/// What was read below `prefix`, under its profile.
+pub(crate) fn under_profile(reader: &mut Reader, prefix: &str, policy: Policy) -> Policy {
+    match policy.profile {
+        Profile::Standard => policy,
+        Profile::Strict => strict(reader, prefix, policy),
+    }
+}
+
+/// The policy under the strict profile, which is more than the hold: what is set below `prefix`
 /// and contradicts it is refused, what is not set is narrowed.
-fn strict(reader: &mut Reader, path: impl Fn(&str) -> String, policy: Policy) -> Policy {
+fn strict(reader: &mut Reader, prefix: &str, policy: Policy) -> Policy {
     let code_lifetime_max = policy.code_lifetime_max.unwrap_or(STRICT_CODE_LIFETIME_MAX);
     for (name, holds, rule) in [
         (
@@ -94,7 +99,7 @@ fn strict(reader: &mut Reader, path: impl Fn(&str) -> String, policy: Policy) ->
             "always \"renew\"",
         ),
     ] {
-        let path = path(name);
+        let path = format!("{prefix}policy.{name}");
         if !holds && reader.origin(&path) != Origin::Default {
             let what = format!(
                 "contradicts policy.profile = \"strict\", under which it is {rule}: change it, \

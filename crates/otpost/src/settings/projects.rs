@@ -6,6 +6,7 @@ use otpost_domain::ProjectName;
 use otpost_service::Policy;
 
 use super::mail::{Mail, Sending};
+use super::policy;
 use super::problem::{Origin, Problem};
 use super::reader::Reader;
 
@@ -18,11 +19,11 @@ pub(crate) struct Project {
     pub(crate) policy: Policy,
 }
 
-/// Reads every project; what one does not set is as for all.
+/// Reads every project; what one does not set is as for all. `general` is not under its profile.
 pub(crate) fn read(
     reader: &mut Reader,
     mail: &Mail,
-    policy: &Policy,
+    general: &Policy,
 ) -> BTreeMap<ProjectName, Project> {
     let mut projects = BTreeMap::new();
     for name in reader.projects() {
@@ -37,7 +38,8 @@ pub(crate) fn read(
         };
         let prefix = format!("projects.{name}.");
         let sending = Sending::read(reader, &prefix, &mail.sending);
-        let mut policy = super::policy::read(reader, &prefix, policy);
+        let set = policy::read(reader, &prefix, general);
+        let mut policy = policy::under_profile(reader, &prefix, set);
         policy.language = sending.locale.clone();
         projects.insert(project, Project { sending, policy });
     }

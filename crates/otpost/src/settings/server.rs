@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use otpost_http::ProxyRange;
+use otpost_domain::AddressRange;
 
 use super::reader::Reader;
 
@@ -73,7 +73,7 @@ pub(crate) struct Server {
     /// Origins of browsers that may call the API.
     pub(crate) cors_origins: Vec<String>,
     /// Proxies whose `X-Forwarded-For` is believed.
-    pub(crate) trusted_proxies: Vec<ProxyRange>,
+    pub(crate) trusted_proxies: Vec<AddressRange>,
     /// Threads that serve requests; `None`: one a processor.
     pub(crate) workers: Option<u32>,
 }
@@ -101,7 +101,7 @@ impl Server {
     }
 }
 
-fn trusted_proxies(reader: &mut Reader) -> Vec<ProxyRange> {
+fn trusted_proxies(reader: &mut Reader) -> Vec<AddressRange> {
     const PATH: &str = "server.trusted_proxies";
     let mut ranges = Vec::new();
     for text in reader.list(PATH).unwrap_or_default() {

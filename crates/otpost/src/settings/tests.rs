@@ -1,10 +1,12 @@
 //! Layers, their order, and what is refused.
 
 use otpost_domain::{Address, Profile, ResendPolicy};
-use otpost_mail::{Footer, Product, RelaySettings};
+use otpost_mail::{Footer, Product, RelaySettings, Tone};
 use secrecy::ExposeSecret as _;
 
 use super::*;
+
+mod profile;
 
 /// A configuration file in a folder that lives as long as it is looked at.
 fn sources(toml: &str, environment: &[(&str, &str)]) -> (tempfile::TempDir, Sources) {
@@ -356,12 +358,15 @@ fn a_footer_is_set_by_language_in_every_layer_and_for_a_project() {
 
 #[test]
 fn a_project_has_what_it_does_not_set_from_all() {
-    let toml = "[mail]\nfrom = \"a@b.example\"\nlocale = \"de\"\n[policy]\nattempts_max = 3\n\
+    let toml = "[mail]\nfrom = \"a@b.example\"\nlocale = \"de\"\n\
+                tone = \"informal\"\n[policy]\nattempts_max = 3\n\
                 [projects.shop]\nproduct = \"Shop\"\n[projects.shop.policy]\nresends_max = 1\n\
-                [projects.shop.limits]\nrecipient_per_day = 0\n[projects.blog]\nlocale = \"en\"";
+                [projects.shop.limits]\nrecipient_per_day = 0\n[projects.blog]\nlocale = \"en\"\n\
+                tone = \"formal\"";
     let settings = load(toml, &[("OTPOST_PROJECTS__SHOP__POLICY__RESEND", "renew")]).unwrap();
     let shop = &settings.projects[&ProjectName::parse("shop").unwrap()];
     assert_eq!(shop.sending.product.as_str(), "Shop");
+    assert_eq!(shop.sending.tone, Tone::Informal);
     assert!(shop.sending.from.is_some());
     assert_eq!((shop.policy.attempts_max, shop.policy.resends_max), (3, 1));
     assert_eq!(shop.policy.language.as_str(), "de");
@@ -371,6 +376,8 @@ fn a_project_has_what_it_does_not_set_from_all() {
     assert_eq!(per_day(&settings.policy), Limit::new(20, 86_400));
     let blog = &settings.projects[&ProjectName::parse("blog").unwrap()];
     assert_eq!(blog.policy.language.as_str(), "en");
+    assert_eq!(blog.sending.tone, Tone::Formal);
+    assert!(refusal("mail.tone = 'du'", &[]).contains("mail.tone"));
     assert!(refusal("[projects.Shop]\nproduct = \"x\"", &[]).contains("projects.Shop"));
 }
 
@@ -430,56 +437,6 @@ fn a_development_run_has_the_limits_that_are_set_and_no_other() {
     assert_eq!(shop.limits.client_ip_per_day, Limit::new(3, 86_400));
     assert!(settings.peer_limit.is_off());
     assert!(settings.policy.reserved_domains && shop.reserved_domains);
-}
-
-#[test]
-fn the_strict_profile_narrows_what_is_not_set() {
-    let strict = |policy: &Policy| {
-        (
-            policy.profile,
-            policy.code_length_min.digits(),
-            policy.expires_in_max,
-            policy.code_lifetime_max,
-            policy.resend,
-        )
-    };
-    let expected = (Profile::Strict, 6, 300, Some(600), ResendPolicy::Renew);
-    let all = load("policy.profile = \"strict\"", &[]).unwrap();
-    assert_eq!(strict(&all.policy), expected);
-
-    let toml = "[policy]\nexpires_in_max = 3600\nresend = \"repeat\"\n\
-                [projects.bank.policy]\nprofile = \"strict\"";
-    let one = load(toml, &[]).unwrap();
-    let bank = &one.projects[&ProjectName::parse("bank").unwrap()];
-    assert_eq!(strict(&bank.policy), expected);
-    assert_eq!(one.policy.profile, Profile::Standard);
-    assert_eq!(one.policy.expires_in_max, 3600);
-
-    let toml = "[policy]\nprofile = \"strict\"\ncode_length_min = 8\nexpires_in_max = 60\n\
-                code_lifetime_max = 90\nresend = \"renew\"";
-    let stricter = load(toml, &[]).unwrap();
-    let expected = (Profile::Strict, 8, 60, Some(90), ResendPolicy::Renew);
-    assert_eq!(strict(&stricter.policy), expected);
-}
-
-#[test]
-fn a_setting_that_contradicts_the_strict_profile_is_refused_with_the_rule() {
-    for (setting, rule) in [
-        ("code_length_min = 4", "at least 6"),
-        ("expires_in_max = 3600", "at most 300"),
-        ("code_lifetime_max = 601", "at most 600"),
-        ("resend = \"repeat\"", "always \"renew\""),
-    ] {
-        for prefix in ["", "projects.bank."] {
-            let toml = format!("{prefix}policy.profile = \"strict\"\n{prefix}policy.{setting}");
-            let refused = refusal(&toml, &[]);
-            let (name, _) = setting.split_once(' ').unwrap();
-            for part in [&format!("{prefix}policy.{name} (in "), "\"strict\"", rule] {
-                assert!(refused.contains(part), "{part} is not in {refused}");
-            }
-            assert_eq!(refused.lines().count(), 2, "{refused}");
-        }
-    }
 }
 
 #[test]

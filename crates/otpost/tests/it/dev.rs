@@ -215,6 +215,19 @@ async fn a_footer_stands_below_the_mails_of_its_language_and_project() {
 }
 
 #[tokio::test]
+async fn a_project_chooses_its_tone() {
+    let place = Place::new();
+    place.write("otpost.toml", "projects.default.tone = 'informal'\n");
+    let _otpost = Otpost::dev(place.path());
+    let api = Otpost::dev_api(place.path());
+    let body = serde_json::json!({ "email": "ada@example.com", "locale": "de-AT" });
+    let answer = api.post("send", &body).await;
+    let message = api.captured(&answer.text("/data/session_id")).await;
+    let subject = message["subject"].as_str().unwrap();
+    assert!(subject.contains(" ist dein Code für "), "{subject}");
+}
+
+#[tokio::test]
 async fn the_curl_line_of_the_terminal_works_when_pasted() {
     let place = Place::new();
     let otpost = Otpost::dev(place.path());

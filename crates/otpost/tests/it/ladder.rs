@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use otpost_domain::{Address, Candidate, CodeLength, Mode, Profile, TemplateName, Verdict};
 use otpost_service::{
-    Caller, Catalogue, Otp, Policies, Policy, Ports, SendError, SendRequest, VerifyAnswer,
+    Caller, Catalogue, KeyUses, Otp, Policies, Policy, Ports, SendError, SendRequest, VerifyAnswer,
     VerifyRequest,
 };
 use otpost_testkit::{FakeVault, ManualClock, MemoryStore, SeededEntropy, sample};
@@ -48,7 +48,8 @@ impl Attacker {
         let ports = Ports {
             sessions: store.clone(),
             keys: store.clone(),
-            readiness: store,
+            recipients: store.clone(),
+            readiness: store.clone(),
             vault,
             entropy: Arc::new(SeededEntropy::default()),
             clock: clock.clone(),
@@ -60,9 +61,19 @@ impl Attacker {
         let mut owner = sample::owner();
         owner.mode = Mode::Live;
         Self {
-            otp: Otp::new(ports, policies, catalogue, false, Arc::new(Notify::new())),
+            otp: Otp::new(
+                ports,
+                policies,
+                catalogue,
+                false,
+                Arc::new(Notify::new()),
+                Arc::new(KeyUses::new(store)),
+            ),
             clock,
-            caller: Caller { owner },
+            caller: Caller {
+                owner,
+                key: sample::key(1).id(),
+            },
         }
     }
 
@@ -89,11 +100,12 @@ impl Attacker {
             languages: vec![],
             variables: BTreeMap::new(),
             client_ip: None,
+            idempotency: None,
         };
         let session_id = match self.otp.send(&self.caller, request).await {
             Ok(sent) => sent.answer.session_id,
             Err(SendError::Limited(_) | SendError::OnHold) => return None,
-            Err(SendError::Service(error)) => panic!("{error}"),
+            Err(error @ (SendError::KeyReused | SendError::Service(_))) => panic!("{error}"),
         };
         let mut judged = 0;
         loop {
@@ -103,6 +115,7 @@ impl Attacker {
                 candidate: Candidate::normalise("000000"),
                 email: None,
                 template: Some(template("reset")),
+                idempotency: None,
             };
             match self.otp.verify(&self.caller, request).await.unwrap().answer {
                 VerifyAnswer::Refused(Verdict::Mismatch { attempts_remaining }) => {
@@ -116,7 +129,9 @@ impl Attacker {
                     assert_eq!(limited.name, "project_failures_per_day");
                     return Some(judged);
                 }
-                VerifyAnswer::Verified { .. } | VerifyAnswer::NotFound => panic!("not guessed"),
+                VerifyAnswer::Verified { .. }
+                | VerifyAnswer::KeyReused
+                | VerifyAnswer::NotFound => panic!("not guessed"),
             }
         }
     }

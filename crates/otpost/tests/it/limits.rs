@@ -269,6 +269,39 @@ async fn past_its_wrong_codes_of_the_day_a_project_has_one_guess_a_session() {
     );
 }
 
+#[tokio::test]
+async fn a_project_that_uses_up_its_wrong_codes_of_the_day_is_in_the_log_once() {
+    let (_place, otpost, api) = dev("limits.project_failures_per_day = 4");
+    let alarms = || {
+        let log = otpost.log();
+        let alarms = log.lines().filter(|line| line.contains("alarm"));
+        alarms.map(str::to_owned).collect::<Vec<_>>()
+    };
+    for number in 1..4 {
+        api.miss(&format!("a{number}@example.com")).await;
+    }
+    assert!(alarms().is_empty(), "{:?}", alarms());
+    api.miss("a4@example.com").await;
+    let raised = alarms();
+    assert_eq!(raised.len(), 1, "{raised:?}");
+    for word in ["ERROR", "project=default", "project_failures_per_day"] {
+        assert!(raised[0].contains(word), "{word}: {raised:?}");
+    }
+    assert!(!raised[0].contains("example.com"), "{raised:?}");
+
+    // A right code gives a part of one back, and the next wrong ones use it up again.
+    for number in 5..11 {
+        let session = api.send(&format!("a{number}@example.com")).await;
+        let code = api.code(&session).await;
+        assert_eq!(api.verify(&session, &code).await.status, 200);
+    }
+    for number in 11..14 {
+        api.miss(&format!("a{number}@example.com")).await;
+    }
+    assert_eq!(alarms(), raised);
+    println!("{}", raised[0]);
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn past_its_wrong_codes_of_the_day_a_strict_project_is_refused() {
     let name = "project_failures_per_day";

@@ -18,19 +18,31 @@ impl Secret {
     }
 }
 
-/// One session with everything that can happen to it.
-async fn flow(api: &Api, address: &str, code: impl AsyncFn(&str) -> String) -> Secret {
+/// The value of an `Idempotency-Key`.
+const ONCE: &str = "order-4711-of-magdalena";
+
+/// One session with everything that can happen to it, and to its recipient by an admin key.
+async fn flow(api: &Api, admin: &Api, address: &str, code: impl AsyncFn(&str) -> String) -> Secret {
     let body = serde_json::json!({
         "email": address, "code_length": 8, "client_ip": "203.0.113.77",
         "variables": { "name": "Adelheid" },
     });
-    let answer = api.post("send", &body).await;
+    let answer = api.once(ONCE).post("send", &body).await;
     assert_eq!(answer.status, 200, "{answer:?}");
+    let again = api.once(ONCE).post("send", &body).await;
+    assert_eq!(
+        again.header("idempotent-replayed"),
+        Some("true"),
+        "{again:?}"
+    );
     let session = answer.text("/data/session_id");
     let code = code(&session).await;
     assert_eq!(code.len(), 8, "{code}");
     let guess = wrong(&code);
-    assert_eq!(api.verify(&session, &guess).await.status, 400);
+    let missed = serde_json::json!({ "session_id": session, "code": guess });
+    assert_eq!(api.once(ONCE).post("verify", &missed).await.status, 400);
+    let other = serde_json::json!({ "session_id": session, "code": code });
+    assert_eq!(api.once(ONCE).post("verify", &other).await.status, 422);
     api.resend(&session).await;
     api.status(&session).await;
     let body = serde_json::json!({ "session_id": session, "code": guess, "emial": address });
@@ -41,6 +53,15 @@ async fn flow(api: &Api, address: &str, code: impl AsyncFn(&str) -> String) -> S
     stranger.key.replace_range(20..24, "AAAA");
     assert_eq!(stranger.verify(&session, &code).await.status, 401);
     assert_eq!(api.verify(&session, &code).await.status, 200);
+    let recipient = serde_json::json!({ "email": address });
+    for action in ["lookup", "release", "erase"] {
+        let done = admin
+            .post(&format!("recipients/{action}"), &recipient)
+            .await;
+        assert_eq!(done.status, 200, "{done:?}");
+        let refused = api.post(&format!("recipients/{action}"), &recipient).await;
+        assert_eq!(refused.status, 403, "{refused:?}");
+    }
     Secret(vec![
         session,
         code,
@@ -48,6 +69,9 @@ async fn flow(api: &Api, address: &str, code: impl AsyncFn(&str) -> String) -> S
         api.key.clone(),
         api.key[17..].to_owned(),
         stranger.key,
+        admin.key.clone(),
+        admin.key[17..].to_owned(),
+        ONCE.to_owned(),
         address.to_owned(),
         address.split('@').next().unwrap().to_owned(),
         "203.0.113.77".to_owned(),
@@ -64,10 +88,12 @@ async fn a_development_run_logs_nothing_secret_at_trace() {
     otpost.wait_for_banner();
     let api = Otpost::dev_api(place.path());
 
-    let secret = flow(&api, "magdalena.x@example.com", async |id| {
-        api.code(id).await
-    })
-    .await;
+    let create = ["key", "create", "--project", "default", "--data", "data"];
+    let words = [&create[..], &["--permission", "admin"]].concat();
+    let admin = api.with_key(&place.output_of(&words));
+
+    let code = async |id: &str| api.code(id).await;
+    let secret = flow(&api, &admin, "magdalena.x@example.com", code).await;
 
     let log = otpost.log();
     secret.assert_not_in(&log);
@@ -100,7 +126,8 @@ async fn a_server_logs_nothing_secret_at_trace_whatever_is_asked_for() {
     let api = Api::new(address, &place.key(&[]));
 
     let code = async |_: &str| code_in(&relay.wait_for(1).await.remove(0).message(), 8);
-    let mut secret = flow(&api, "magdalena.x@customer.example", code).await;
+    let admin = api.with_key(&place.key(&["--permission", "admin"]));
+    let mut secret = flow(&api, &admin, "magdalena.x@customer.example", code).await;
 
     let toml = place.read("otpost.toml");
     let keys = toml
@@ -114,7 +141,7 @@ async fn a_server_logs_nothing_secret_at_trace_whatever_is_asked_for() {
     secret
         .0
         .extend(["relayuser".to_owned(), "relaypassword".to_owned()]);
-    assert!(secret.0.len() >= 14, "{}", secret.0.len());
+    assert!(secret.0.len() >= 17, "{}", secret.0.len());
     let log = otpost.log();
     secret.assert_not_in(&log);
     assert!(log.contains(&secret.0[0][22..]), "{log}");

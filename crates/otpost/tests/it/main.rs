@@ -2,16 +2,21 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+mod audit;
 mod commands;
 mod config;
 mod dev;
 mod faults;
 mod figures;
+mod hold;
+mod idempotency;
 mod keys;
 mod ladder;
 mod limits;
 mod logs;
 mod mails;
+mod recipients;
+mod retention;
 mod serve;
 mod shutdown;
 mod support;

@@ -1,6 +1,7 @@
 //! What every test needs: the program as a child process, a client, and a folder.
 
 mod api;
+mod database;
 mod http;
 mod process;
 mod storm;
@@ -9,6 +10,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 pub(crate) use api::{Api, wrong};
+pub(crate) use database::Scan;
 pub(crate) use http::{Answer, Client};
 pub(crate) use process::{Otpost, Program};
 pub(crate) use storm::{Asked, storm};

@@ -19,6 +19,7 @@ pub(crate) fn row(subject: &Subject, counters: &Counters, at: Timestamp) -> Acti
         paid_3: Set(paid_3),
         failures: Set(counters.failures.into()),
         used_at: Set(at.as_millis()),
+        failing_since: Set(counters.failing_since.map(Timestamp::as_millis)),
     }
 }
 
@@ -27,6 +28,7 @@ pub(crate) fn read(row: Model) -> Result<(Subject, Counters), StoreError> {
     let counters = Counters {
         buckets: [row.paid_1, row.paid_2, row.paid_3].map(Bucket::from_micros),
         failures: COUNTERS.number("failures", row.failures)?,
+        failing_since: row.failing_since.map(Timestamp::from_millis),
     };
     Ok((Subject::from_bytes(row.subject), counters))
 }

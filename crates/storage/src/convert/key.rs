@@ -1,6 +1,6 @@
 //! Projects and keys as rows.
 
-use otpost_domain::{KeyDigest, KeyId, Permissions, Timestamp};
+use otpost_domain::{AddressRange, KeyDigest, KeyId, Permissions, Timestamp};
 use otpost_ports::{KeyRecord, ProjectRecord, StoreError};
 use sea_orm::Set;
 
@@ -37,6 +37,8 @@ pub(crate) fn key_row(record: &KeyRecord) -> api_key::ActiveModel {
         created_at: Set(record.created_at.as_millis()),
         expires_at: Set(record.expires_at.map(Timestamp::as_millis)),
         revoked_at: Set(record.revoked_at.map(Timestamp::as_millis)),
+        allowed_from: Set(ranges_text(&record.allowed_from)),
+        last_used_at: Set(record.last_used_at.map(Timestamp::as_millis)),
     }
 }
 
@@ -52,5 +54,20 @@ pub(crate) fn read_key(row: api_key::Model) -> Result<KeyRecord, StoreError> {
         created_at: Timestamp::from_millis(row.created_at),
         expires_at: row.expires_at.map(Timestamp::from_millis),
         revoked_at: row.revoked_at.map(Timestamp::from_millis),
+        allowed_from: ranges(&row.allowed_from)?,
+        last_used_at: row.last_used_at.map(Timestamp::from_millis),
     })
+}
+
+fn ranges_text(ranges: &[AddressRange]) -> String {
+    let texts: Vec<_> = ranges.iter().map(AddressRange::to_string).collect();
+    texts.join(" ")
+}
+
+/// One that cannot be read is no reason to leave it out: the key would be accepted from anywhere.
+fn ranges(text: &str) -> Result<Vec<AddressRange>, StoreError> {
+    let ranges = text.split_whitespace().map(str::parse);
+    ranges
+        .collect::<Result<_, _>>()
+        .map_err(|_| API_KEYS.corrupt("allowed_from names no range of addresses"))
 }

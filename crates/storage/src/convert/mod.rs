@@ -1,8 +1,10 @@
 //! Values of the domain as columns, and back with everything checked: a row that does not convert
 //! is reported with its table and column, and never a panic.
 
+pub(crate) mod audit;
 pub(crate) mod counters;
 pub(crate) mod delivery;
+pub(crate) mod kept_answer;
 pub(crate) mod key;
 pub(crate) mod session;
 
@@ -64,7 +66,11 @@ impl Table {
         }
     }
 
-    fn project(self, column: &'static str, value: &str) -> Result<ProjectName, StoreError> {
+    pub(crate) fn project(
+        self,
+        column: &'static str,
+        value: &str,
+    ) -> Result<ProjectName, StoreError> {
         ProjectName::parse(value).map_err(|_| self.corrupt(format!("{column} is no name")))
     }
 }

@@ -4,8 +4,10 @@ use otpost_domain::{
     ExpiryCause, Language, ResendPolicy, Session, SessionRecord, StateRecord, TemplateName,
     TermsRecord,
 };
-use otpost_ports::{CodeSecret, Context, Owner, RecipientDigest, Sealed, StoreError};
-use sea_orm::Set;
+use otpost_ports::{
+    CodeSecret, Context, Owner, RecipientDigest, Sealed, StoreError, StoredSession,
+};
+use sea_orm::{NotSet, Set};
 
 use super::{Table, mode_number};
 use crate::entity::session::{ActiveModel, Model};
@@ -31,14 +33,10 @@ pub(crate) struct Kept {
     pub(crate) secret: Option<CodeSecret>,
 }
 
-/// The secret that is kept beside `session`: none once it ended.
-pub(crate) fn secret_of(session: &Session, secret: Option<CodeSecret>) -> Option<CodeSecret> {
-    secret.filter(|_| session.pending().is_some())
-}
-
 /// The row of a new session.
-pub(crate) fn row(session: &Session, context: &Context, secret: Option<CodeSecret>) -> ActiveModel {
-    let record = session.record();
+pub(crate) fn row(stored: &StoredSession) -> ActiveModel {
+    let context = &stored.context;
+    let record = stored.session.record();
     let terms = record.terms;
     ActiveModel {
         id: Set(record.id.to_vec()),
@@ -62,15 +60,20 @@ pub(crate) fn row(session: &Session, context: &Context, secret: Option<CodeSecre
         }),
         opened_at: Set(record.opened_at),
         hard_end: Set(record.hard_end),
-        ..changing(session, secret)
+        ..changing(stored)
     }
 }
 
 /// Only the columns that a command can change.
-pub(crate) fn changing(session: &Session, secret: Option<CodeSecret>) -> ActiveModel {
-    let record = session.record();
-    let secret = secret_of(session, secret);
+pub(crate) fn changing(stored: &StoredSession) -> ActiveModel {
+    let record = stored.session.record();
+    let secret = stored.secret;
     let columns = ActiveModel {
+        // They are never others, but they are erased.
+        variables: match stored.context.variables {
+            Some(_) => NotSet,
+            None => Set(None),
+        },
         expires_at: Set(record.expires_at),
         attempts: Set(record.attempts.into()),
         closed_at: Set(None),

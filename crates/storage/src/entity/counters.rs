@@ -14,6 +14,7 @@ pub struct Model {
     pub paid_3: i64,
     pub failures: i64,
     pub used_at: i64,
+    pub failing_since: Option<i64>,
 }
 
 /// Shows nothing: the row tells how often a person was written to.

@@ -5,7 +5,9 @@
 )]
 
 pub mod api_key;
+pub mod audit_entry;
 pub mod counters;
 pub mod delivery;
+pub mod kept_answer;
 pub mod project;
 pub mod session;

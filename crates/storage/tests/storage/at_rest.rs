@@ -2,13 +2,17 @@
 
 use std::fs;
 
-use otpost_ports::{CodeSecret, RETENTION_SECS, SessionStore};
+use otpost_ports::{
+    AuditAction, CodeSecret, Command, Context, Once, Opening, RETENTION_SECS, RecipientStore,
+    Scope, SessionStore,
+};
 use otpost_testkit::sample::{self, NOON};
 
-use crate::support::{Place, find, judged, open, value};
+use crate::support::{Place, find, is_on_disk, judged, open, value};
 
-const SECRETS: &str = "SELECT COUNT(*) FROM sessions \
-                       WHERE secret_kid IS NOT NULL OR secret_nonce IS NOT NULL";
+/// Sessions with anything that is erased when they end.
+const SECRETS: &str = "SELECT COUNT(*) FROM sessions WHERE variables IS NOT NULL \
+                       OR secret_kid IS NOT NULL OR secret_nonce IS NOT NULL";
 
 #[tokio::test]
 async fn a_fresh_file_is_its_owners_alone() {
@@ -80,6 +84,7 @@ async fn a_purge_closes_as_the_domain_does_and_erases_the_secret() {
     assert_eq!((purged.closed, purged.deleted), (1, 0));
     assert_eq!(value::<i64>(&other, SECRETS).await, 0);
     let stored = find(&storage, opening.session.id()).await;
+    assert_eq!(stored.context.variables, None);
     assert_eq!(stored.session, opening.session.close_at_hard_end(now));
 }
 
@@ -87,12 +92,7 @@ async fn a_purge_closes_as_the_domain_does_and_erases_the_secret() {
 async fn what_is_erased_is_overwritten_on_the_disk() {
     let place = Place::new();
     let storage = place.storage().await;
-    let is_on_disk = |secret: &[u8]| {
-        let files = fs::read_dir(place.path().parent().unwrap()).unwrap();
-        files
-            .map(|file| fs::read(file.unwrap().path()).unwrap())
-            .any(|bytes| bytes.windows(secret.len()).any(|window| window == secret))
-    };
+    let is_on_disk = |secret: &[u8]| is_on_disk(&place, secret);
     let mut erased = Vec::new();
     for number in 1..=20 {
         let (opening, right) = place.open(&storage, number).await;
@@ -100,7 +100,10 @@ async fn what_is_erased_is_overwritten_on_the_disk() {
         let nonce = opening.secret.unwrap().nonce;
         assert!(is_on_disk(&nonce), "the scan finds what is there");
         judged(storage.apply(id, sample::submit(&right, NOON)).await);
-        erased.extend([nonce.to_vec(), opening.context.address.0]);
+        let Context {
+            address, variables, ..
+        } = opening.context;
+        erased.extend([nonce.to_vec(), address.0, variables.unwrap().0]);
     }
     let later = NOON.plus_secs(2 * RETENTION_SECS);
     let kept = sample::opening_at(&*place.vault, 21, sample::terms(), later);
@@ -112,6 +115,49 @@ async fn what_is_erased_is_overwritten_on_the_disk() {
         assert!(!is_on_disk(&secret));
     }
     assert!(is_on_disk(&kept.secret.unwrap().nonce), "a row that stays");
+}
+
+#[tokio::test]
+async fn no_file_holds_a_code_or_an_address_or_a_request_in_clear() {
+    let place = Place::new();
+    let storage = place.storage().await;
+    let once = |key: &str, body: &str| -> Option<Once> {
+        let until = NOON.plus_secs(86_400);
+        Some(sample::once(&*place.vault, key, body, until))
+    };
+    let opening = Opening {
+        once: once("key of the mail", r#"{"email":"person@example.com"}"#),
+        ..sample::opening(&*place.vault, 1)
+    };
+    open(&storage, opening.clone()).await;
+    let right = sample::code(&*place.vault, &opening, 0);
+    let guesses = [sample::wrong(&right), right];
+    for guess in &guesses {
+        let body = format!(r#"{{"code":"{}"}}"#, guess.reveal());
+        let command = Command {
+            once: once(&format!("key of {}", guess.reveal()), &body),
+            ..sample::submit(guess, NOON)
+        };
+        judged(storage.apply(opening.session.id(), command).await);
+    }
+    let recipient = sample::recipient(&*place.vault);
+    let scope = Scope::Installation;
+    let entry = sample::recipient_entry(AuditAction::RecipientShown, &scope, Some(recipient));
+    storage.look_up(&recipient, &scope, 1, entry).await.unwrap();
+    let other = place.other().await;
+    let answers = "SELECT COUNT(*) FROM kept_answers";
+    assert_eq!(value::<i64>(&other, answers).await, 3);
+
+    assert!(
+        is_on_disk(&place, &recipient.0),
+        "the scan finds what is there"
+    );
+    for text in ["person@", "example.com", "key of", "\"code\"", "Firefox"] {
+        assert!(!is_on_disk(&place, text.as_bytes()), "{text}");
+    }
+    for guess in &guesses {
+        assert!(!is_on_disk(&place, guess.reveal().as_bytes()));
+    }
 }
 
 #[tokio::test]
@@ -153,8 +199,11 @@ async fn a_secret_handed_in_with_a_closed_session_is_not_kept() {
         nonce: [7; 32],
     });
 
+    assert!(opening.context.variables.is_some());
+
     open(&storage, opening.clone()).await;
 
-    assert_eq!(find(&storage, opening.session.id()).await.secret, None);
+    let stored = find(&storage, opening.session.id()).await;
+    assert_eq!((stored.secret, stored.context.variables), (None, None));
     assert_eq!(value::<i64>(&place.other().await, SECRETS).await, 0);
 }

@@ -1,6 +1,9 @@
 //! Rows that nobody wrote: reported with their table, never judged, never a panic.
 
-use otpost_ports::{Claim, LeaseToken, Outbox, SessionStore, StoreError};
+use otpost_ports::{
+    AuditAction, AuditEntry, AuditLog, Claim, Command, KeyRecord, KeyStore, LeaseToken, Opening,
+    Outbox, RecipientStore, Scope, SessionStore, StoreError, VaultError,
+};
 use otpost_testkit::sample::{self, NOON};
 
 use crate::counted::{opening, project, quotas, wrong_guess};
@@ -73,6 +76,177 @@ async fn counters_that_nobody_wrote_are_reported_and_nothing_is_opened_or_judged
 
         let after: i64 = value(&other, "PRAGMA data_version").await;
         assert_eq!(after, version, "nothing was written: {change}");
+    }
+}
+
+#[tokio::test]
+async fn an_answer_that_nobody_kept_is_reported_and_neither_said_nor_replaced() {
+    let once = |place: &Place| {
+        Some(sample::once(
+            &*place.vault,
+            "key",
+            "body",
+            NOON.plus_secs(9),
+        ))
+    };
+    for change in [
+        "UPDATE kept_answers SET request = x'00'",
+        "UPDATE kept_answers SET session_id = x'00'",
+        "UPDATE kept_answers SET until_at = 'secret'",
+        "UPDATE kept_answers SET conflicts = -1",
+        "UPDATE kept_answers SET conflicts = 256",
+        "UPDATE kept_answers SET answer = x'00'",
+    ] {
+        let place = Place::new();
+        let storage = place.storage().await;
+        let opened = Opening {
+            once: once(&place),
+            ..sample::opening(&*place.vault, 1)
+        };
+        open(&storage, opened.clone()).await;
+        let other = place.other().await;
+        run(&other, change).await;
+        let version: i64 = value(&other, "PRAGMA data_version").await;
+
+        let again = Opening {
+            once: once(&place),
+            ..sample::opening(&*place.vault, 2)
+        };
+        let guess = Command {
+            once: once(&place),
+            ..sample::submit_typed("000000", NOON)
+        };
+        let refused = storage.open(again).await.map(|_| ());
+        let unjudged = storage.apply(opened.session.id(), guess).await.map(|_| ());
+        for answer in [refused, unjudged] {
+            if change.contains("answer = ") {
+                let error = answer.expect_err(change);
+                assert!(
+                    matches!(error, StoreError::Vault(VaultError::Tampered)),
+                    "{error:?}"
+                );
+            } else {
+                assert_corrupt(answer, "kept_answers", change);
+            }
+        }
+
+        let after: i64 = value(&other, "PRAGMA data_version").await;
+        assert_eq!(after, version, "nothing was written: {change}");
+    }
+}
+
+#[tokio::test]
+async fn an_entry_that_nobody_wrote_is_reported() {
+    for change in [
+        "UPDATE audit_log SET actor_kind = 2",
+        "UPDATE audit_log SET actor_kind = 1",
+        "UPDATE audit_log SET action = 'secret'",
+        "UPDATE audit_log SET project = 'No Name'",
+        "UPDATE audit_log SET key_id = 'secret'",
+        "UPDATE audit_log SET recipient = x'00'",
+        "UPDATE audit_log SET at = 'secret'",
+    ] {
+        let place = Place::new();
+        let storage = place.storage().await;
+        let (project, entry) = (
+            sample::project_record("acme"),
+            sample::project_entry("acme"),
+        );
+        assert!(storage.create_project(project, entry).await.unwrap());
+        assert_eq!(storage.entries(None, 9).await.unwrap().len(), 1);
+        run(&place.other().await, change).await;
+
+        let entries = storage.entries(None, 9).await;
+        assert_corrupt(entries, "audit_log", change);
+    }
+}
+
+#[tokio::test]
+async fn a_key_whose_ranges_cannot_be_read_is_not_accepted_from_anywhere() {
+    let place = Place::new();
+    let storage = place.storage().await;
+    let (project, entry) = (
+        sample::project_record("acme"),
+        sample::project_entry("acme"),
+    );
+    assert!(storage.create_project(project, entry).await.unwrap());
+    let key = KeyRecord {
+        allowed_from: vec!["10.0.0.0/8".parse().unwrap(), "fd00::/8".parse().unwrap()],
+        ..sample::key_record(1)
+    };
+    let entry = sample::key_entry(AuditAction::KeyCreated, &key);
+    assert!(storage.insert_key(key.clone(), entry).await.unwrap());
+    let found = storage.find_key(&key.id).await.unwrap().unwrap();
+    assert_eq!(found.allowed_from, key.allowed_from);
+    let change = "UPDATE api_keys SET allowed_from = '10.0.0.0/8 secret'";
+    run(&place.other().await, change).await;
+
+    let found = storage.find_key(&key.id).await;
+    assert_corrupt(found, "api_keys", change);
+}
+
+#[tokio::test]
+async fn a_key_that_does_not_convert_is_revoked_and_the_log_names_its_project() {
+    for change in [
+        "UPDATE api_keys SET allowed_from = '10.0.0.0/8 secret'",
+        "UPDATE api_keys SET created_at = 'secret'",
+        "UPDATE api_keys SET mode = 'secret'",
+        "UPDATE api_keys SET digest = 7",
+    ] {
+        let place = Place::new();
+        let storage = place.storage().await;
+        let (project, entry) = (
+            sample::project_record("acme"),
+            sample::project_entry("acme"),
+        );
+        let is_new = storage.create_project(project, entry).await.unwrap();
+        assert!(is_new, "{change}");
+        let key = sample::key_record(1);
+        let entry = |action| sample::key_entry(action, &key);
+        let created = entry(AuditAction::KeyCreated);
+        let is_kept = storage.insert_key(key.clone(), created).await.unwrap();
+        assert!(is_kept, "{change}");
+        let other = place.other().await;
+        run(&other, change).await;
+        assert_corrupt(storage.find_key(&key.id).await, "api_keys", change);
+
+        let revoked = entry(AuditAction::KeyRevoked);
+        let of_no_project = AuditEntry {
+            project: None,
+            ..revoked.clone()
+        };
+        for _ in 0..2 {
+            let entry = of_no_project.clone();
+            let is_known = storage.revoke_key(&key.id, entry).await;
+            assert!(is_known.expect(change), "{change}");
+        }
+
+        let since: i64 = value(&other, "SELECT revoked_at FROM api_keys").await;
+        assert_eq!(since, NOON.as_millis(), "{change}");
+        let entries = storage.entries(None, 9).await.unwrap();
+        assert_eq!(entries.len(), 3, "{change}");
+        assert_eq!(entries[0], revoked, "{change}");
+    }
+}
+
+#[tokio::test]
+async fn a_recipient_with_a_corrupt_row_is_neither_shown_nor_written_down_as_shown() {
+    for (table, change) in [
+        ("sessions", "UPDATE sessions SET attempts = 6"),
+        ("deliveries", "DELETE FROM deliveries"),
+    ] {
+        let place = Place::new();
+        let storage = place.storage().await;
+        place.open(&storage, 1).await;
+        run(&place.other().await, change).await;
+        let (recipient, scope) = (sample::recipient(&*place.vault), Scope::Installation);
+        let shown = AuditAction::RecipientShown;
+        let entry = sample::recipient_entry(shown, &scope, Some(recipient));
+
+        let record = storage.look_up(&recipient, &scope, 9, entry).await;
+
+        assert_corrupt(record, table, change);
+        assert_eq!(storage.entries(None, 9).await.unwrap(), []);
     }
 }
 

@@ -1,6 +1,6 @@
 //! What is counted: with what it guards or not at all, exactly, and over restarts.
 
-use otpost_ports::{Admitted, Applied, Quotas, SessionStore};
+use otpost_ports::{Admitted, Applied, Command, Opening, Quotas, SessionStore};
 use otpost_storage::Storage;
 use otpost_testkit::sample::{self, NOON};
 use tokio::task::JoinSet;
@@ -12,6 +12,7 @@ use crate::support::{Place, assert_unavailable, find, judged, open, run, value};
 
 const SESSIONS: &str = "SELECT COUNT(*) FROM sessions";
 const ROWS: &str = "SELECT COUNT(*) FROM counters";
+const ANSWERS: &str = "SELECT COUNT(*) FROM kept_answers";
 const VERSION: &str = "PRAGMA data_version";
 
 /// Makes COMMIT itself fail once a counter was written, while the triggers are there.
@@ -112,10 +113,19 @@ async fn a_failed_commit_charges_nothing_and_counts_no_guess() {
         run(&other, statement).await;
     }
 
+    let once = |key| Some(sample::once(&*place.vault, key, "body", NOON.plus_secs(9)));
+    let second = Opening {
+        once: once("mail"),
+        ..opening(&place, 2, &quotas)
+    };
+    let guess = Command {
+        once: once("guess"),
+        ..guess
+    };
     let unknown = sample::session_id(9, NOON);
     for _ in 0..3 {
         for reason in [
-            assert_unavailable(storage.open(opening(&place, 2, &quotas)).await),
+            assert_unavailable(storage.open(second.clone()).await),
             assert_unavailable(storage.apply(id, guess.clone()).await),
             assert_unavailable(storage.apply(&unknown, guess.clone()).await),
         ] {
@@ -127,14 +137,16 @@ async fn a_failed_commit_charges_nothing_and_counts_no_guess() {
     assert_eq!(counters(&storage, &recipient(&place)).await.failures, 0);
     assert_eq!(find(&storage, id).await.session.attempts(), 0);
     assert_eq!(value::<i64>(&other, SESSIONS).await, 1);
+    assert_eq!(value::<i64>(&other, ANSWERS).await, 0);
 
     for trigger in ["fail_first", "fail_next"] {
         run(&other, &format!("DROP TRIGGER {trigger}")).await;
     }
-    open(&storage, opening(&place, 2, &quotas)).await;
+    open(&storage, second).await;
     let healed = judged(storage.apply(id, guess).await);
     assert_eq!(healed.stored.session.attempts(), 1);
     assert_eq!(charges(&storage, quota).await, 3);
+    assert_eq!(value::<i64>(&other, ANSWERS).await, 2);
 }
 
 #[tokio::test]
@@ -187,7 +199,7 @@ async fn a_guess_at_a_session_that_is_not_there_is_counted_for_its_project_alone
     let guess = counted(sample::submit_typed("000000", NOON), &quotas(quota));
     let applied = storage.apply(&unknown, guess).await.unwrap();
 
-    assert!(matches!(applied, Applied::NotFound), "{applied:?}");
+    assert!(matches!(applied, Applied::NotFound(_)), "{applied:?}");
     assert_eq!(charges(&storage, quota).await, 1);
     let other = place.other().await;
     assert_eq!(value::<i64>(&other, ROWS).await, 1);
@@ -211,7 +223,7 @@ async fn what_has_no_quotas_asks_for_no_counter() {
     }
     let unknown = sample::session_id(9, NOON);
     let applied = storage.apply(&unknown, wrong).await.unwrap();
-    assert!(matches!(applied, Applied::NotFound), "{applied:?}");
+    assert!(matches!(applied, Applied::NotFound(_)), "{applied:?}");
 
     assert_unavailable(storage.open(opening(&place, 2, &quotas(9))).await);
 }

@@ -1,7 +1,11 @@
-//! Counters that owe nothing any more: deleted by the purge, but never a failure.
+//! What the purge deletes besides sessions: counters, failures, answers and entries of the audit
+//! log.
 
-use otpost_ports::{Counters, Purged, SessionStore};
-use otpost_testkit::sample::NOON;
+use otpost_ports::{
+    AUDIT_RETENTION_SECS, AuditEntry, Counters, FAILURES_RETENTION_SECS, KeyStore, Purged,
+    SessionStore,
+};
+use otpost_testkit::sample::{self, NOON};
 
 use crate::counted::{counters, opening, project, quotas, recipient, wrong_guess};
 use crate::support::{Place, judged, open, run, value};
@@ -9,8 +13,17 @@ use crate::support::{Place, judged, open, run, value};
 const ROWS: &str = "SELECT COUNT(*) FROM counters";
 const TWO_DAYS_SECS: u32 = 172_800;
 
+/// A purge of no session, after which more is over, or is not.
+const fn full(is_full: bool) -> Purged {
+    Purged {
+        closed: 0,
+        deleted: 0,
+        is_full,
+    }
+}
+
 #[tokio::test]
-async fn counters_are_forgotten_after_two_days_and_failures_never() {
+async fn counters_are_forgotten_after_two_days_and_failures_are_not() {
     let place = Place::new();
     let storage = place.storage().await;
     let quotas = quotas(9);
@@ -24,11 +37,18 @@ async fn counters_are_forgotten_after_two_days_and_failures_never() {
     let before = NOON.plus_secs(TWO_DAYS_SECS - 1);
     let (closed, deleted) = (1, 1);
     let purged = storage.purge(before, 9).await.unwrap();
-    assert_eq!(purged, Purged { closed, deleted });
+    assert_eq!(
+        purged,
+        Purged {
+            closed,
+            deleted,
+            is_full: false
+        }
+    );
     assert_eq!(value::<i64>(&other, ROWS).await, 2, "not before its time");
 
-    for years in [0, 1, 9] {
-        let later = NOON.plus_secs(TWO_DAYS_SECS + years * 31_536_000);
+    for later in [TWO_DAYS_SECS, FAILURES_RETENTION_SECS - 1] {
+        let later = NOON.plus_secs(later);
         assert_eq!(storage.purge(later, 9).await.unwrap(), Purged::default());
         assert_eq!(value::<i64>(&other, ROWS).await, 1);
     }
@@ -36,6 +56,92 @@ async fn counters_are_forgotten_after_two_days_and_failures_never() {
     let of_project = counters(&storage, &project()).await;
     assert_eq!(of_project, Counters::default());
     assert_eq!(counters(&storage, &recipient(&place)).await.failures, 1);
+
+    let year = NOON.plus_secs(FAILURES_RETENTION_SECS);
+    assert_eq!(storage.purge(year, 9).await.unwrap(), Purged::default());
+    assert_eq!(value::<i64>(&other, ROWS).await, 0);
+}
+
+#[tokio::test]
+async fn a_hold_is_never_forgotten_and_what_a_project_forgave_is() {
+    let place = Place::new();
+    let storage = place.storage().await;
+    let other = place.other().await;
+    // The shared rows of two recipients, and both as one project knows them.
+    for (subject, failures) in [
+        ("x'02aa'", 100),
+        ("x'02bb'", 99),
+        ("x'03aa61'", 100),
+        ("x'03bb61'", 4_000_000_000_u32),
+    ] {
+        let used_at = NOON.as_millis();
+        let row = format!(
+            "INSERT INTO counters VALUES ({subject}, 0, 0, 0, {failures}, {used_at}, NULL)"
+        );
+        run(&other, &row).await;
+    }
+
+    let year = NOON.plus_secs(FAILURES_RETENTION_SECS);
+    storage.purge(year.minus_secs(1), 9).await.unwrap();
+    assert_eq!(value::<i64>(&other, ROWS).await, 4, "not before its time");
+    for later in [0, FAILURES_RETENTION_SECS] {
+        storage.purge(year.plus_secs(later), 9).await.unwrap();
+        let left: String = value(&other, "SELECT group_concat(hex(subject)) FROM counters").await;
+        assert_eq!(left, "02AA");
+    }
+}
+
+#[tokio::test]
+async fn entries_of_the_audit_log_are_forgotten_after_two_years_a_bounded_number_at_once() {
+    let place = Place::new();
+    let storage = place.storage().await;
+    let other = place.other().await;
+    for seconds in 0..5 {
+        let entry = AuditEntry {
+            at: NOON.plus_secs(seconds),
+            ..sample::project_entry("acme")
+        };
+        let name = format!("acme-{seconds}");
+        let project = sample::project_record(&name);
+        assert!(storage.create_project(project, entry).await.unwrap());
+    }
+
+    let entries = "SELECT COUNT(*) FROM audit_log";
+    let last = NOON.plus_secs(AUDIT_RETENTION_SECS + 3);
+    for (now, limit, left, is_full) in [
+        (last.minus_secs(4), 9, 5, false),
+        (last, 3, 2, true),
+        (last, 3, 1, false),
+        (last, 3, 1, false),
+        (last.plus_secs(1), 3, 0, false),
+    ] {
+        let purged = storage.purge(now, limit).await.unwrap();
+        assert_eq!(value::<i64>(&other, entries).await, left);
+        assert_eq!(purged, full(is_full), "{left}");
+    }
+}
+
+#[tokio::test]
+async fn answers_are_forgotten_when_their_time_is_over_a_bounded_number_at_once() {
+    let place = Place::new();
+    let storage = place.storage().await;
+    let other = place.other().await;
+    let many = format!(
+        "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n LIMIT 20) \
+         INSERT INTO kept_answers SELECT CAST(i AS BLOB), x'00', x'00', x'00', {}, 0 FROM n",
+        NOON.as_millis()
+    );
+    run(&other, &many).await;
+
+    let answers = "SELECT COUNT(*) FROM kept_answers";
+    let before = sample::just_before(NOON);
+    // Eight for each session that the purge may delete.
+    for (now, left) in [(before, 20), (NOON, 12), (NOON, 4), (NOON, 0)] {
+        let purged = storage.purge(now, 1).await.unwrap();
+        assert_eq!(value::<i64>(&other, answers).await, left);
+        let is_full = now == NOON && left > 0;
+        assert_eq!(purged, full(is_full), "{left}");
+    }
 }
 
 #[tokio::test]
@@ -44,12 +150,13 @@ async fn counters_are_forgotten_a_bounded_number_at_once() {
     let storage = place.storage().await;
     let other = place.other().await;
     let many = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n LIMIT 20) \
-                INSERT INTO counters SELECT CAST(i AS BLOB), 0, 0, 0, 0, 0 FROM n";
+                INSERT INTO counters SELECT CAST(i AS BLOB), 0, 0, 0, 0, 0, NULL FROM n";
     run(&other, many).await;
 
     // Three for each session that the purge may delete.
     for left in [14, 8, 2, 0] {
-        storage.purge(NOON, 2).await.unwrap();
+        let purged = storage.purge(NOON, 2).await.unwrap();
         assert_eq!(value::<i64>(&other, ROWS).await, left);
+        assert_eq!(purged, full(left > 0), "{left}");
     }
 }

@@ -6,10 +6,12 @@
 )]
 
 mod at_rest;
+mod audited;
 mod cancelled;
 mod corrupt;
 mod counted;
 mod counters;
+mod erased;
 mod forgotten;
 mod races;
 mod schema;

@@ -1,9 +1,10 @@
 //! The schema: there and back, once, and never of another program.
 
 use otpost_migrations::Migrator;
-use otpost_ports::{KeyStore, Readiness, SessionStore};
+use otpost_ports::{AuditAction, KeyStore, Readiness, SessionStore};
 use otpost_storage::SchemaError;
 use otpost_testkit::sample::{self, NOON};
+use sea_orm::DatabaseConnection;
 use sea_orm_migration::MigratorTrait;
 
 use crate::support::{Place, assert_unavailable, find, run, value};
@@ -16,7 +17,7 @@ async fn the_schema_goes_up_and_down_and_up_again() {
     let place = Place::new();
     let storage = place.storage().await;
     let other = place.other().await;
-    assert_eq!(value::<i64>(&other, TABLES).await, 8);
+    assert_eq!(value::<i64>(&other, TABLES).await, 16);
     let ready = storage.ready().await;
     assert!(ready.is_ok(), "{ready:?}");
 
@@ -28,11 +29,14 @@ async fn the_schema_goes_up_and_down_and_up_again() {
         storage.migrate().await.unwrap().len(),
         Migrator::migrations().len()
     );
-    assert_eq!(value::<i64>(&other, TABLES).await, 8);
+    assert_eq!(value::<i64>(&other, TABLES).await, 16);
     place.open(&storage, 1).await;
     assert!(
         storage
-            .create_project(sample::project_record("acme"))
+            .create_project(
+                sample::project_record("acme"),
+                sample::project_entry("acme")
+            )
             .await
             .unwrap()
     );
@@ -61,13 +65,42 @@ async fn a_session_from_before_is_not_exempt_of_limits() {
     let other = place.other().await;
     let column = "SELECT COUNT(*) FROM pragma_table_info('sessions') WHERE name = 'is_exempt'";
 
-    Migrator::down(&other, Some(1)).await.unwrap();
+    down_before(&other, "exempt_recipients").await;
     assert_eq!(value::<i64>(&other, column).await, 0);
     storage.migrate().await.unwrap();
 
     let stored = find(&storage, opening.session.id()).await;
     assert_eq!(stored, opening.into());
     assert!(!stored.context.is_exempt);
+}
+
+#[tokio::test]
+async fn a_key_from_before_is_accepted_from_anywhere_and_never_used() {
+    let place = Place::new();
+    let storage = place.storage().await;
+    let (acme, key) = (sample::project_record("acme"), sample::key_record(1));
+    let entry = sample::project_entry("acme");
+    assert!(storage.create_project(acme, entry).await.unwrap());
+    let entry = sample::key_entry(AuditAction::KeyCreated, &key);
+    assert!(storage.insert_key(key.clone(), entry).await.unwrap());
+    let other = place.other().await;
+
+    down_before(&other, "uses_of_keys").await;
+    storage.migrate().await.unwrap();
+
+    let found = storage.find_key(&key.id).await.unwrap().unwrap();
+    assert_eq!(found.digest.0, key.digest.0);
+    assert_eq!(found.allowed_from, []);
+    assert_eq!(found.last_used_at, None);
+}
+
+/// Takes back the migration of this name, and every later one.
+async fn down_before(connection: &DatabaseConnection, name: &str) {
+    let migrations = Migrator::migrations();
+    let place = migrations.iter().position(|one| one.name().ends_with(name));
+    let steps = migrations.len() - place.unwrap();
+    let steps = u32::try_from(steps).unwrap();
+    Migrator::down(connection, Some(steps)).await.unwrap();
 }
 
 #[tokio::test]

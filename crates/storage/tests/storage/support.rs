@@ -1,5 +1,6 @@
 //! A database in a folder of its own, and a second program that looks at it.
 
+use std::fs;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -65,6 +66,14 @@ pub(crate) async fn run(connection: &DatabaseConnection, sql: &str) {
     connection.execute_unprepared(sql).await.unwrap();
 }
 
+/// Whether any file of `place` holds these bytes: the database, its log or another beside it.
+pub(crate) fn is_on_disk(place: &Place, bytes: &[u8]) -> bool {
+    let files = fs::read_dir(place.folder.path()).unwrap();
+    files
+        .map(|file| fs::read(file.unwrap().path()).unwrap())
+        .any(|file| file.windows(bytes.len()).any(|window| window == bytes))
+}
+
 /// The first column of the only row.
 pub(crate) async fn value<T: TryGetable>(connection: &DatabaseConnection, sql: &str) -> T {
     let query = Statement::from_string(connection.get_database_backend(), sql);
@@ -99,6 +108,9 @@ pub(crate) async fn open(storage: &Storage, opening: Opening) {
 pub(crate) fn judged(answer: Result<Applied, StoreError>) -> Judged {
     match answer.unwrap() {
         Applied::Judged(judged) => *judged,
-        other @ (Applied::Limited(_) | Applied::NotFound) => panic!("{other:?}"),
+        other @ (Applied::Replayed(_)
+        | Applied::KeyReused(_)
+        | Applied::Limited(_)
+        | Applied::NotFound(_)) => panic!("{other:?}"),
     }
 }

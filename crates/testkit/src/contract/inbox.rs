@@ -28,6 +28,7 @@ pub async fn a_captured_message_is_listed_as_it_was_sent(mailbox: &Mailbox) {
         ("subject", &message.subject),
         ("text", &message.text),
         ("html", &message.html),
+        ("source", &message.source),
     ] {
         assert!(text.contains("482913"), "no code in its {part}: {text}");
     }
@@ -87,6 +88,27 @@ pub async fn messages_are_filtered_by_session(mailbox: &Mailbox) {
     assert_eq!(mailbox.sessions(&both).await, Vec::<String>::new());
 }
 
+/// The one that is named is removed, once, and no other.
+pub async fn a_removed_message_is_gone_and_the_others_stay(mailbox: &Mailbox) {
+    for number in [1, 2, 3] {
+        mailbox.capture(&sample::letter(number, "482913")).await;
+    }
+    let messages = mailbox.list(&InboxFilter::default()).await;
+    let second = messages.iter().find(|one| one.session_id == session(2));
+    let id = second.unwrap().id.clone();
+    let others = async || {
+        let mut sessions = mailbox.sessions(&InboxFilter::default()).await;
+        sessions.sort_unstable();
+        sessions
+    };
+
+    assert!(mailbox.inbox.remove(&id).await.unwrap());
+    assert_eq!(others().await, [1, 3].map(session));
+    assert!(!mailbox.inbox.remove(&id).await.unwrap());
+    assert!(!mailbox.inbox.remove("nothing").await.unwrap());
+    assert_eq!(others().await, [1, 3].map(session));
+}
+
 /// A cleared inbox is empty, and works on.
 pub async fn a_cleared_inbox_is_empty_and_takes_new_messages(mailbox: &Mailbox) {
     for number in [1, 2] {
@@ -130,7 +152,25 @@ pub async fn an_arrival_before_the_wait_is_not_missed(mailbox: &Mailbox) {
     }
 }
 
-/// Nobody is woken before anything arrives.
+/// Whoever waits learns that a message was removed, or all of them.
+pub async fn a_removal_wakes_whoever_waits(mailbox: &Mailbox) {
+    for number in [1, 2] {
+        mailbox.capture(&sample::letter(number, "482913")).await;
+    }
+    let id = mailbox.list(&InboxFilter::default()).await[0].id.clone();
+
+    let seen = mailbox.inbox.revision();
+    mailbox.inbox.remove(&id).await.unwrap();
+    let removed = tokio::time::timeout(PATIENCE, mailbox.inbox.changed_since(seen)).await;
+    assert!(removed.is_ok(), "the removal was missed");
+
+    let seen = mailbox.inbox.revision();
+    mailbox.inbox.clear().await.unwrap();
+    let cleared = tokio::time::timeout(PATIENCE, mailbox.inbox.changed_since(seen)).await;
+    assert!(cleared.is_ok(), "the clearing was missed");
+}
+
+/// Nobody is woken before anything happens.
 pub async fn a_quiet_inbox_wakes_nobody(mailbox: &Mailbox) {
     mailbox.capture(&sample::letter(1, "482913")).await;
     let seen = mailbox.inbox.revision();

@@ -11,6 +11,7 @@ macro_rules! session_store_contract {
             only_its_owner_finds_a_session
             only_its_owner_commands_a_session
             a_session_that_was_never_opened_is_none
+            a_session_past_its_retention_is_not_found_by_a_command
             a_wrong_guess_is_counted_before_it_is_answered
             parallel_wrong_guesses_are_judged_attempts_max_times
             parallel_right_codes_verify_once
@@ -20,6 +21,8 @@ macro_rules! session_store_contract {
             an_exhausted_session_has_no_secret
             a_session_found_over_has_no_secret
             a_session_that_ends_has_its_mail_taken_up_at_once
+            a_refused_resend_that_ends_a_session_hurries_its_mail
+            an_ended_session_has_no_variables
             a_resend_keeps_the_attempts
             a_repeat_hurries_the_mail_that_waits
             a_renewed_code_replaces_the_mail_that_waits
@@ -63,6 +66,7 @@ macro_rules! quotas_contract {
             a_hold_opens_nothing
             a_hold_judges_and_mails_nothing
             past_its_failures_a_strict_project_judges_nothing
+            the_refusal_of_a_verification_that_waits_longest_is_named
             a_resend_charges_its_project_and_its_recipient
             a_refused_resend_charges_nothing
             a_limited_resend_changes_neither_session_nor_mail
@@ -70,10 +74,46 @@ macro_rules! quotas_contract {
             a_test_key_touches_no_counter
             the_ledger_shows_what_was_charged_and_changes_nothing
             a_purge_forgets_no_failure
+            a_purge_forgets_failures_after_a_year
+            a_purge_ends_no_hold
+            a_purge_forgets_what_was_forgiven_after_a_year
         }
     };
     ($build:expr) => {
         $crate::quotas_contract! { @list __contract_tests { $build } }
+    };
+}
+
+/// One test per promise of a [`SessionStore`](otpost_ports::SessionStore) about requests that are
+/// to be carried out once. Takes a future of `(what must live as long, Storage)`, evaluated anew
+/// for every test.
+#[macro_export]
+macro_rules! idempotency_contract {
+    (@list $then:ident $args:tt) => {
+        $crate::$then! { $args idempotency:
+            a_repeated_open_opens_nothing
+            parallel_repeated_opens_open_once
+            another_open_under_the_key_is_refused
+            a_repeated_guess_is_no_attempt
+            a_repeated_resend_mails_nothing
+            parallel_repeated_guesses_are_judged_once
+            parallel_repeated_resends_mail_once
+            another_command_under_the_key_is_refused
+            guesses_under_a_used_key_silence_its_answer
+            a_repeated_success_says_the_address
+            a_counted_verification_of_nothing_is_answered_again
+            a_repetition_is_answered_where_a_limit_refuses
+            a_refused_open_is_judged_anew
+            a_refused_verification_is_judged_anew
+            a_refused_resend_is_judged_anew
+            what_could_not_be_judged_is_judged_anew
+            an_answer_is_forgotten_when_its_time_is_over
+            every_answer_is_said_again_as_it_was
+            a_purge_forgets_answers_whose_time_is_over
+        }
+    };
+    ($build:expr) => {
+        $crate::idempotency_contract! { @list __contract_tests { $build } }
     };
 }
 
@@ -123,10 +163,46 @@ macro_rules! key_store_contract {
             keys_are_listed_oldest_first
             a_key_is_revoked_for_good
             nothing_else_is_revoked
+            the_last_use_moves_only_forwards
+            the_use_of_an_unknown_key_is_passed_over
         }
     };
     ($build:expr) => {
         $crate::key_store_contract! { @list __contract_tests { $build } }
+    };
+}
+
+/// One test per promise of a [`RecipientStore`](otpost_ports::RecipientStore) and an
+/// [`AuditLog`](otpost_ports::AuditLog). Takes a future of `(what must live as long, Storage)`,
+/// evaluated anew for every test.
+#[macro_export]
+macro_rules! recipients_contract {
+    (@list $then:ident $args:tt) => {
+        $crate::$then! { $args recipients:
+            a_look_shows_the_sessions_of_its_scope
+            a_look_shows_the_newest_and_counts_all
+            a_look_shows_the_failures_of_its_scope
+            a_release_over_the_installation_ends_every_hold
+            a_release_in_a_project_ends_the_hold_there_alone
+            after_a_release_failures_count_anew_there
+            after_a_success_elsewhere_nothing_is_forgiven
+            a_release_of_one_without_failures_changes_nothing
+            parallel_releases_release_once
+            an_erasure_over_the_installation_leaves_nothing
+            an_erasure_in_a_project_leaves_the_others
+            the_only_project_erases_over_the_installation
+            an_erasure_among_tests_leaves_all_that_is_live
+            an_erasure_of_one_unknown_is_written_down
+            an_erased_recipient_is_named_in_no_entry
+            each_act_is_written_down
+            what_changes_nothing_is_not_written_down
+            the_newest_entries_come_first_and_no_more_than_asked_for
+            entries_are_shown_of_one_recipient
+            a_purge_forgets_old_entries
+        }
+    };
+    ($build:expr) => {
+        $crate::recipients_contract! { @list __contract_tests { $build } }
     };
 }
 
@@ -140,9 +216,11 @@ macro_rules! inbox_contract {
             the_newest_message_comes_first
             messages_are_filtered_by_the_whole_address
             messages_are_filtered_by_session
+            a_removed_message_is_gone_and_the_others_stay
             a_cleared_inbox_is_empty_and_takes_new_messages
             an_arrival_wakes_whoever_waits
             an_arrival_before_the_wait_is_not_missed
+            a_removal_wakes_whoever_waits
             a_quiet_inbox_wakes_nobody
         }
     };
@@ -168,6 +246,8 @@ macro_rules! vault_contract {
             no_two_secrets_agree
             a_recipient_has_one_digest_and_no_other_has_it
             a_network_has_one_digest_and_no_other_has_it
+            an_idempotency_key_has_one_digest_and_no_other_has_it
+            a_request_has_one_digest_and_no_other_has_it
             what_was_sealed_is_opened
             a_seal_hides_what_it_holds
             two_seals_of_one_value_differ

@@ -1,14 +1,17 @@
 //! The promises of the ports, one public function each.
 //!
 //! A promise that does not hold ends in a panic that says what happened instead. The macros
-//! `session_store_contract!`, `quotas_contract!`, `outbox_contract!`, `key_store_contract!`,
-//! `inbox_contract!` and `vault_contract!` make one test of each promise.
+//! `session_store_contract!`, `quotas_contract!`, `idempotency_contract!`, `outbox_contract!`,
+//! `key_store_contract!`, `recipients_contract!`, `inbox_contract!` and `vault_contract!` make one
+//! test of each promise.
 
+pub mod idempotency;
 pub mod inbox;
 pub mod key_store;
 mod macros;
 pub mod outbox;
 pub mod quotas;
+pub mod recipients;
 pub mod session_store;
 pub mod vault;
 
@@ -16,8 +19,9 @@ use std::sync::Arc;
 
 use otpost_domain::{SessionId, Timestamp};
 use otpost_ports::{
-    Admitted, Applied, Claim, Command, Courier, Inbox, Judged, KeyStore, LeaseToken, MessageId,
-    Opening, Outbox, Outcome, SessionStore, Settlement, StoreError, StoredSession, Vault,
+    Admitted, Applied, AuditLog, Claim, Command, Courier, Inbox, Judged, KeyStore, LeaseToken,
+    MessageId, Opening, Outbox, Outcome, RecipientStore, SessionStore, Settlement, StoreError,
+    StoredSession, Vault,
 };
 use tokio::task::JoinSet;
 
@@ -37,6 +41,10 @@ pub struct Storage {
     pub outbox: Arc<dyn Outbox>,
     /// Its projects and keys.
     pub keys: Arc<dyn KeyStore>,
+    /// Their recipients.
+    pub recipients: Arc<dyn RecipientStore>,
+    /// What was done with any of them.
+    pub audit: Arc<dyn AuditLog>,
     /// Knows the right code.
     pub vault: Arc<dyn Vault>,
 }
@@ -46,12 +54,14 @@ impl Storage {
     #[must_use]
     pub fn of<S>(store: Arc<S>, vault: Arc<dyn Vault>) -> Self
     where
-        S: SessionStore + Outbox + KeyStore + 'static,
+        S: SessionStore + Outbox + KeyStore + RecipientStore + AuditLog + 'static,
     {
         Self {
             sessions: store.clone(),
             outbox: store.clone(),
-            keys: store,
+            keys: store.clone(),
+            recipients: store.clone(),
+            audit: store,
             vault,
         }
     }
@@ -124,7 +134,10 @@ impl Storage {
 fn judged(answer: Result<Applied, StoreError>) -> Judged {
     match answer.unwrap() {
         Applied::Judged(judged) => *judged,
-        other @ (Applied::Limited(_) | Applied::NotFound) => panic!("{other:?}"),
+        other @ (Applied::Replayed(_)
+        | Applied::KeyReused(_)
+        | Applied::Limited(_)
+        | Applied::NotFound(_)) => panic!("{other:?}"),
     }
 }
 

@@ -1,11 +1,19 @@
 //! The promises of [`Vault`].
 
-use otpost_domain::{Address, CodeLength, FoldedAddress, Network, SessionId};
-use otpost_ports::{CodeSecret, Sealed, SealedField, Vault, VaultError};
+use std::collections::BTreeSet;
+
+use otpost_domain::{Address, CodeLength, FoldedAddress, Mode, Network, SessionId};
+use otpost_ports::{CodeSecret, Endpoint, Owner, Sealed, SealedField, Vault, VaultError};
 
 use crate::sample::{self, NOON};
 
 const PLAIN: &[u8] = b"person@example.com";
+
+const FIELDS: [SealedField; 3] = [
+    SealedField::Address,
+    SealedField::Variables,
+    SealedField::Answer,
+];
 
 /// All that a code depends on.
 struct Facts {
@@ -148,11 +156,45 @@ pub fn a_network_has_one_digest_and_no_other_has_it(vault: &dyn Vault) {
     assert_ne!(new, digest("2001:db8:0:1::1"));
 }
 
+/// The answer to a request is found again by its key, and by no other key, and not by that key of
+/// another project, mode or endpoint.
+pub fn an_idempotency_key_has_one_digest_and_no_other_has_it(vault: &dyn Vault) {
+    let mut digests = BTreeSet::new();
+    let mut all = 0;
+    for (project, keys) in [("acme", ["key", "ykey", ""]), ("acmey", ["key", "KEY", ""])] {
+        for (mode, key) in keys
+            .iter()
+            .flat_map(|key| [(Mode::Live, key), (Mode::Test, key)])
+        {
+            let project = sample::project(project);
+            let owner = Owner { project, mode };
+            for endpoint in [Endpoint::Send, Endpoint::Verify, Endpoint::Resend] {
+                let digest = || vault.digest_idempotency_key(&owner, endpoint, key);
+                assert_eq!(digest(), digest());
+                digests.insert(digest());
+                all += 1;
+            }
+        }
+    }
+    assert_eq!(digests.len(), all, "two keys have one digest");
+}
+
+/// A request is known by its body under its key, and is no other request.
+pub fn a_request_has_one_digest_and_no_other_has_it(vault: &dyn Vault) {
+    let key = |key| vault.digest_idempotency_key(&sample::owner(), Endpoint::Send, key);
+    let (one, other) = (key("one"), key("other"));
+    let digest = |key, body: &[u8]| vault.digest_request(key, body);
+    assert_eq!(digest(&one, PLAIN), digest(&one, PLAIN));
+    assert_ne!(digest(&one, PLAIN), digest(&other, PLAIN));
+    assert_ne!(digest(&one, PLAIN), digest(&one, &PLAIN[1..]));
+    assert_ne!(digest(&one, b""), digest(&one, b"\0"));
+}
+
 /// What was sealed is opened as it was, whatever its length.
 pub fn what_was_sealed_is_opened(vault: &dyn Vault) {
     let long = [0xa5; 10_000];
     for plain in [&b""[..], b"\0", PLAIN, &long] {
-        for field in [SealedField::Address, SealedField::Variables] {
+        for field in FIELDS {
             let sealed = vault.seal(&session(1), field, plain).unwrap();
             let opened = vault.open(&session(1), field, &sealed);
             assert_eq!(opened.as_deref(), Ok(plain));
@@ -182,8 +224,13 @@ pub fn a_seal_belongs_to_its_session(vault: &dyn Vault) {
 
 /// A seal passed off as another value is not opened.
 pub fn a_seal_belongs_to_its_field(vault: &dyn Vault) {
-    let opened = vault.open(&session(1), SealedField::Variables, &seal(vault));
-    assert_eq!(opened, Err(VaultError::Tampered));
+    for field in FIELDS {
+        let sealed = vault.seal(&session(1), field, PLAIN).unwrap();
+        for other in FIELDS.into_iter().filter(|other| *other != field) {
+            let opened = vault.open(&session(1), other, &sealed);
+            assert_eq!(opened, Err(VaultError::Tampered), "{field:?}, {other:?}");
+        }
+    }
 }
 
 /// A seal of which one bit is another, or which is cut or lengthened, is not opened.

@@ -2,18 +2,21 @@
 
 mod keys;
 mod outbox;
+mod purge;
+mod recipients;
 mod sessions;
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
 use otpost_domain::{KeyId, ProjectName, SessionId, Timestamp};
 use otpost_ports::{
-    Counters, KeyRecord, LeaseToken, ProjectRecord, Readiness, Reply, StoreError, StoredSession,
-    Subject, Vault,
+    AuditEntry, Counters, IdempotencyDigest, KeptAnswer, KeyRecord, LeaseToken, ProjectRecord,
+    Readiness, Reply, StoreError, StoredSession, Subject, Vault,
 };
+use tokio::sync::RwLock;
 
 /// One session in the drawer.
 #[derive(Clone, Debug)]
@@ -46,13 +49,23 @@ pub struct Tables {
     pub keys: BTreeMap<KeyId, KeyRecord>,
     /// What is counted, of whom something was ever counted.
     pub counters: BTreeMap<Subject, Counters>,
+    /// When each of them was last changed.
+    pub counted_at: BTreeMap<Subject, Timestamp>,
+    /// Answers that are said again.
+    pub kept_answers: BTreeMap<IdempotencyDigest, KeptAnswer>,
+    /// The audit log, the oldest entry first.
+    pub audit: Vec<AuditEntry>,
 }
 
-/// Keeps sessions, mails, projects and keys under one lock, so that every command is atomic.
+/// Keeps everything that a storage keeps under one lock, so that every command is atomic.
 pub struct MemoryStore {
     vault: Arc<dyn Vault>,
     tables: Mutex<Tables>,
     fails: AtomicBool,
+    /// Lookups of keys that began.
+    lookups: AtomicUsize,
+    /// What a lookup of a key passes before it ends.
+    gate: RwLock<()>,
 }
 
 impl MemoryStore {
@@ -63,6 +76,8 @@ impl MemoryStore {
             vault,
             tables: Mutex::default(),
             fails: AtomicBool::new(false),
+            lookups: AtomicUsize::new(0),
+            gate: RwLock::default(),
         }
     }
 

@@ -5,43 +5,61 @@ use std::collections::BTreeSet;
 use async_trait::async_trait;
 use otpost_domain::{Pending, SessionId, Timestamp};
 use otpost_ports::{
-    Admitted, Applied, Command, Decided, Decision, Delivery, DeliveryState, Judged, Ledger,
-    MailChange, Opening, Owner, Purged, RETENTION_SECS, SessionStore, StoreError, StoredSession,
-    Subject, admit, decide,
+    Admitted, Applied, Command, Decided, Decision, Delivery, DeliveryState, Found, Judged,
+    KeptAnswer, Ledger, MailChange, Once, Opening, Owner, Purged, SessionStore, StoreError,
+    StoredSession, Subject, admit, decide,
 };
 
-use super::{MemoryStore, Row, Tables, at_most};
+use super::{MemoryStore, Row, Tables};
 
 #[async_trait]
 impl SessionStore for MemoryStore {
     async fn open(&self, opening: Opening) -> Result<Admitted, StoreError> {
         self.work(|tables| {
+            let kept = tables.kept(opening.once);
             let mut ledger = tables.ledger(&opening.subjects());
-            let admitted = admit(&opening, &mut ledger, opening.at);
+            let admitted = admit(&opening, kept.as_ref(), &mut ledger, &*self.vault)?;
             match &admitted {
                 Admitted::Open(_) => {
-                    tables.count(&ledger);
+                    let answer = opening.kept(&*self.vault)?;
+                    tables.count(&ledger, opening.at);
+                    tables.keep(answer);
                     tables.insert(opening);
                 }
-                Admitted::Limited(_) | Admitted::OnHold => {}
+                Admitted::Replayed(_)
+                | Admitted::KeyReused
+                | Admitted::Limited(_)
+                | Admitted::OnHold => {}
             }
-            admitted
-        })
+            Ok(admitted)
+        })?
     }
 
     async fn apply(&self, id: &SessionId, command: Command) -> Result<Applied, StoreError> {
         self.work(|tables| {
-            let row = tables.sessions.get(id);
-            let row = row.filter(|row| row.stored.context.owner == command.owner);
-            let stored = row.map(|row| &row.stored);
-            let ledger = tables.ledger(&command.subjects(stored));
-            Ok(match decide(stored, &command, ledger, &*self.vault)? {
+            let found = tables.find(id, &command);
+            Ok(match decide(found, &command, &*self.vault)? {
+                Decided::Replayed(replayed) => Applied::Replayed(replayed),
                 Decided::Limited(limited) => Applied::Limited(limited),
-                Decided::NotFound(ledger) => {
-                    tables.count(&ledger);
-                    Applied::NotFound
+                Decided::KeyReused {
+                    ledger,
+                    counted,
+                    kept,
+                } => {
+                    tables.count(&ledger, command.at);
+                    tables.keep(kept);
+                    Applied::KeyReused(counted)
                 }
-                Decided::Judged(decision) => tables.commit(id, decision, command.at),
+                Decided::NotFound {
+                    ledger,
+                    counted,
+                    kept,
+                } => {
+                    tables.count(&ledger, command.at);
+                    tables.keep(kept);
+                    Applied::NotFound(counted)
+                }
+                Decided::Judged(decision) => tables.commit(id, *decision, command.at),
             })
         })?
     }
@@ -63,10 +81,7 @@ impl SessionStore for MemoryStore {
     }
 
     async fn purge(&self, now: Timestamp, limit: u32) -> Result<Purged, StoreError> {
-        self.work(|tables| Purged {
-            closed: close(tables, now, limit),
-            deleted: delete(tables, now, limit),
-        })
+        self.work(|tables| tables.purge(now, limit))
     }
 }
 
@@ -81,10 +96,36 @@ impl Tables {
         Ledger::new(rows)
     }
 
-    /// Writes down what a decision counted.
-    pub fn count(&mut self, ledger: &Ledger) {
+    /// What there is for a command.
+    #[must_use]
+    pub fn find(&self, id: &SessionId, command: &Command) -> Found {
+        let row = self.sessions.get(id);
+        let row = row.filter(|row| row.stored.context.owner == command.owner);
+        let stored = row.map(|row| row.stored.clone());
+        Found {
+            kept: self.kept(command.once),
+            ledger: self.ledger(&command.subjects(stored.as_ref())),
+            stored,
+        }
+    }
+
+    /// The answer that is kept for this wish.
+    #[must_use]
+    pub fn kept(&self, once: Option<Once>) -> Option<KeptAnswer> {
+        self.kept_answers.get(&once?.key).cloned()
+    }
+
+    /// Keeps an answer, in place of the one that is kept under its key.
+    pub fn keep(&mut self, answer: Option<KeptAnswer>) {
+        let answer = answer.map(|answer| (answer.once.key, answer));
+        self.kept_answers.extend(answer);
+    }
+
+    /// Writes down what a decision counted at an instant.
+    pub fn count(&mut self, ledger: &Ledger, at: Timestamp) {
         for (subject, counters) in ledger.changes() {
             self.counters.insert(subject.clone(), *counters);
+            self.counted_at.insert(subject.clone(), at);
         }
     }
 
@@ -100,16 +141,19 @@ impl Tables {
 
     /// Writes a decision on a session down, and what it counted.
     fn commit(&mut self, id: &SessionId, decision: Decision, at: Timestamp) -> Applied {
-        self.count(&decision.ledger);
+        self.count(&decision.ledger, at);
+        self.keep(decision.kept.clone());
         let Some(row) = self.sessions.get_mut(id) else {
-            return Applied::NotFound;
+            return Applied::NotFound(decision.counted);
         };
         let (outcome, counted) = (decision.outcome, decision.counted.clone());
+        let used_up_failures = decision.used_up_failures;
         row.commit(decision, at);
         Applied::Judged(Box::new(Judged {
             stored: row.stored.clone(),
             outcome,
             counted,
+            used_up_failures,
         }))
     }
 }
@@ -119,9 +163,7 @@ impl Row {
     pub fn commit(&mut self, decision: Decision, at: Timestamp) {
         self.stored.session = decision.session;
         let generation = self.stored.session.pending().map(Pending::generation);
-        if generation.is_none() {
-            self.stored.secret = None;
-        }
+        self.stored.erase_if_ended();
         match decision.mail {
             MailChange::Keep => {}
             MailChange::Hurry => {
@@ -144,32 +186,4 @@ impl Row {
             }
         }
     }
-}
-
-fn close(tables: &mut Tables, now: Timestamp, limit: u32) -> u64 {
-    let rows = tables.sessions.values_mut();
-    let over = rows.filter(|row| {
-        let session = &row.stored.session;
-        session.pending().is_some() && now >= session.hard_end()
-    });
-    let mut closed = 0;
-    for row in over.take(at_most(limit)) {
-        row.stored.session = row.stored.session.clone().close_at_hard_end(now);
-        row.stored.secret = None;
-        closed += 1;
-    }
-    closed
-}
-
-fn delete(tables: &mut Tables, now: Timestamp, limit: u32) -> u64 {
-    let rows = tables.sessions.iter();
-    let over =
-        rows.filter(|(_, row)| now >= row.stored.session.hard_end().plus_secs(RETENTION_SECS));
-    let ids: Vec<_> = over.map(|(id, _)| *id).take(at_most(limit)).collect();
-    let mut deleted = 0;
-    for id in ids {
-        tables.sessions.remove(&id);
-        deleted += 1;
-    }
-    deleted
 }

@@ -81,6 +81,8 @@ struct Conversation<'a, S> {
     user: Option<String>,
     from: Option<String>,
     recipients: Vec<String>,
+    /// The domain of the last recipient that the client named.
+    domain: Option<String>,
 }
 
 impl<'a, S: AsyncRead + AsyncWrite + Unpin> Conversation<'a, S> {
@@ -93,7 +95,21 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Conversation<'a, S> {
             user: None,
             from: None,
             recipients: Vec::new(),
+            domain: None,
         }
+    }
+
+    /// The fault that this very message meets.
+    fn fault(&self) -> Option<&Fault> {
+        match &self.fault {
+            Some(Fault::For(domain, fault)) => self.is_for(domain).then_some(fault),
+            fault => fault.as_ref(),
+        }
+    }
+
+    fn is_for(&self, domain: &str) -> bool {
+        let rest = self.domain.as_ref().and_then(|at| at.strip_suffix(domain));
+        rest.is_some_and(|below| below.is_empty() || below.ends_with('.'))
     }
 
     async fn run(&mut self, greets: bool) -> io::Result<End> {
@@ -232,9 +248,12 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Conversation<'a, S> {
         if self.from.is_none() {
             return self.step(Verb::Rcpt, "503 5.5.1 MAIL first").await;
         }
+        let recipient = path(argument);
+        let domain = recipient.rsplit_once('@').map(|(_, domain)| domain);
+        self.domain = domain.map(str::to_owned);
         let answered = self.answer(Verb::Rcpt, "250 2.1.5 ok").await?;
         if answered == Answered::Success {
-            self.recipients.push(path(argument));
+            self.recipients.push(recipient);
         }
         Ok(next(answered))
     }
@@ -269,16 +288,22 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Conversation<'a, S> {
 
     /// Whether a message that is complete is taken, and if so whether the client will be told.
     fn fate(&self) -> Option<bool> {
-        match &self.fault {
-            Some(Fault::Reply(Verb::EndOfData, words)) => is_success(words).then_some(true),
+        match self.fault() {
+            Some(Fault::Reply(Verb::EndOfData, words)) => {
+                is_success(words.as_bytes()).then_some(true)
+            }
+            Some(Fault::Bytes(Verb::EndOfData, bytes)) => is_success(bytes).then_some(true),
             Some(Fault::Close(at) | Fault::Hang(at)) => Some(*at != Verb::EndOfData),
             None
             | Some(
                 Fault::Reply(..)
+                | Fault::Bytes(..)
+                | Fault::CloseAfter(_)
                 | Fault::Tarpit(..)
                 | Fault::HugeBanner(_)
                 | Fault::StripStartTls
-                | Fault::BrokenTls,
+                | Fault::BrokenTls
+                | Fault::For(..),
             ) => Some(true),
         }
     }
@@ -294,31 +319,41 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Conversation<'a, S> {
 
     /// Answers `verb` with `reply`, unless the fault has other plans.
     async fn answer(&mut self, verb: Verb, reply: &str) -> io::Result<Answered> {
-        match self.fault.clone() {
+        match self.fault().cloned() {
             Some(Fault::Reply(at, words)) if at == verb => self.say(&words).await,
+            Some(Fault::Bytes(at, bytes)) if at == verb => {
+                self.write(&bytes).await?;
+                Ok(answered(&bytes))
+            }
             Some(Fault::Close(at)) if at == verb => Ok(Answered::Never),
+            Some(Fault::CloseAfter(at)) if at == verb => {
+                self.say(reply).await?;
+                if verb == Verb::Data {
+                    self.stream.fill_buf().await?;
+                }
+                Ok(Answered::Never)
+            }
             Some(Fault::Hang(at)) if at == verb => self.ignore().await,
             Some(Fault::Tarpit(at, pause)) if at == verb => self.dribble(reply, pause).await,
             None
             | Some(
                 Fault::Reply(..)
+                | Fault::Bytes(..)
                 | Fault::Close(_)
+                | Fault::CloseAfter(_)
                 | Fault::Hang(_)
                 | Fault::Tarpit(..)
                 | Fault::HugeBanner(_)
                 | Fault::StripStartTls
-                | Fault::BrokenTls,
+                | Fault::BrokenTls
+                | Fault::For(..),
             ) => self.say(reply).await,
         }
     }
 
     async fn say(&mut self, reply: &str) -> io::Result<Answered> {
         self.write(format!("{reply}\r\n").as_bytes()).await?;
-        Ok(if is_success(reply) {
-            Answered::Success
-        } else {
-            Answered::Refusal
-        })
+        Ok(answered(reply.as_bytes()))
     }
 
     /// Reads on and says nothing, until the client leaves.
@@ -333,11 +368,7 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Conversation<'a, S> {
             tokio::time::sleep(pause).await;
             self.write(&[byte]).await?;
         }
-        Ok(if is_success(reply) {
-            Answered::Success
-        } else {
-            Answered::Refusal
-        })
+        Ok(answered(reply.as_bytes()))
     }
 
     async fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
@@ -380,8 +411,16 @@ const fn next(answered: Answered) -> Next {
     }
 }
 
-fn is_success(reply: &str) -> bool {
-    reply.starts_with(['2', '3'])
+fn answered(reply: &[u8]) -> Answered {
+    if is_success(reply) {
+        Answered::Success
+    } else {
+        Answered::Refusal
+    }
+}
+
+fn is_success(reply: &[u8]) -> bool {
+    matches!(reply.first(), Some(b'2' | b'3'))
 }
 
 /// The path in `FROM:<path> …` or `TO:<path> …`.

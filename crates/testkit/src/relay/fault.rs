@@ -37,8 +37,13 @@ pub enum Fault {
     /// It answers the verb in these words, without their last CRLF: a refusal, several lines, or
     /// what is no reply at all. What begins with 2 or 3 is taken for a success.
     Reply(Verb, String),
+    /// It answers the verb in exactly these bytes. What begins with 2 or 3 is taken for a success.
+    Bytes(Verb, Vec<u8>),
     /// It closes the connection in place of the answer.
     Close(Verb),
+    /// It answers the verb as always, and closes the connection: after DATA, as soon as the message
+    /// begins to come.
+    CloseAfter(Verb),
     /// It never answers the verb.
     Hang(Verb),
     /// It answers the verb as always, one byte in each such time.
@@ -49,6 +54,8 @@ pub enum Fault {
     StripStartTls,
     /// It answers the client's TLS handshake with what is none.
     BrokenTls,
+    /// It misbehaves from RCPT on, and only where the recipient is in this domain or below it.
+    For(String, Box<Fault>),
 }
 
 impl Fault {
@@ -56,5 +63,11 @@ impl Fault {
     #[must_use]
     pub fn refuse(verb: Verb, code: u16) -> Self {
         Self::Reply(verb, format!("{code} not today"))
+    }
+
+    /// The same, for recipients in `domain` and below it only.
+    #[must_use]
+    pub fn only_for(self, domain: &str) -> Self {
+        Self::For(domain.to_owned(), Box::new(self))
     }
 }

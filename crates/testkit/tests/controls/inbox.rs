@@ -1,6 +1,7 @@
 //! Inboxes with one flaw each.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use async_trait::async_trait;
 use otpost_ports::{
@@ -18,7 +19,9 @@ enum Flaw {
     ListsTheOldestFirst,
     FindsPartsOfAnAddress,
     IgnoresTheSession,
+    RemovesTheNewest,
     ClearsNothing,
+    HidesRemovals,
     NeverWakes,
     MissesArrivals,
     WakesAtOnce,
@@ -42,19 +45,31 @@ const CONTROLS: &[Control<Flaw>] = &[
         &["messages_are_filtered_by_session"],
     ),
     (
-        Flaw::ClearsNothing,
-        &["a_cleared_inbox_is_empty_and_takes_new_messages"],
+        Flaw::RemovesTheNewest,
+        &["a_removed_message_is_gone_and_the_others_stay"],
     ),
+    (
+        Flaw::ClearsNothing,
+        &[
+            "a_cleared_inbox_is_empty_and_takes_new_messages",
+            "a_removal_wakes_whoever_waits",
+        ],
+    ),
+    (Flaw::HidesRemovals, &["a_removal_wakes_whoever_waits"]),
     (
         Flaw::NeverWakes,
         &[
             "an_arrival_wakes_whoever_waits",
             "an_arrival_before_the_wait_is_not_missed",
+            "a_removal_wakes_whoever_waits",
         ],
     ),
     (
         Flaw::MissesArrivals,
-        &["an_arrival_before_the_wait_is_not_missed"],
+        &[
+            "an_arrival_before_the_wait_is_not_missed",
+            "a_removal_wakes_whoever_waits",
+        ],
     ),
     (Flaw::WakesAtOnce, &["a_quiet_inbox_wakes_nobody"]),
 ];
@@ -62,6 +77,8 @@ const CONTROLS: &[Control<Flaw>] = &[
 struct Flawed {
     flaw: Option<Flaw>,
     inner: MemoryInbox,
+    /// Changes that nobody is told of.
+    hidden: AtomicU64,
 }
 
 impl Flawed {
@@ -97,7 +114,7 @@ impl Inbox for Flawed {
     }
 
     fn revision(&self) -> u64 {
-        self.inner.revision()
+        self.inner.revision() - self.hidden.load(Ordering::SeqCst)
     }
 
     async fn changed_since(&self, seen: u64) {
@@ -105,8 +122,25 @@ impl Inbox for Flawed {
             Some(Flaw::NeverWakes) => std::future::pending().await,
             Some(Flaw::MissesArrivals) => self.inner.changed_since(self.revision()).await,
             Some(Flaw::WakesAtOnce) => {}
-            _ => self.inner.changed_since(seen).await,
+            _ => {
+                let hidden = self.hidden.load(Ordering::SeqCst);
+                self.inner.changed_since(seen + hidden).await;
+            }
         }
+    }
+
+    async fn remove(&self, id: &str) -> Result<bool, InboxError> {
+        let newest = self.inner.list(&InboxFilter::default()).await?;
+        let newest = newest.first().map(|message| message.id.clone());
+        let id = match newest {
+            Some(newest) if self.has(Flaw::RemovesTheNewest) => newest,
+            _ => id.to_owned(),
+        };
+        let is_removed = self.inner.remove(&id).await?;
+        if self.has(Flaw::HidesRemovals) && is_removed {
+            self.hidden.fetch_add(1, Ordering::SeqCst);
+        }
+        Ok(is_removed)
     }
 
     async fn clear(&self) -> Result<(), InboxError> {
@@ -131,7 +165,13 @@ impl Courier for Flawed {
 )]
 async fn mailbox(flaw: Option<Flaw>) -> ((), Mailbox) {
     let inner = MemoryInbox::new();
-    ((), Mailbox::of(Arc::new(Flawed { flaw, inner })))
+    let hidden = AtomicU64::new(0);
+    let flawed = Flawed {
+        flaw,
+        inner,
+        hidden,
+    };
+    ((), Mailbox::of(Arc::new(flawed)))
 }
 
 #[tokio::test]

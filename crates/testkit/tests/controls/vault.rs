@@ -3,10 +3,11 @@
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use otpost_domain::{
-    Address, ApiKey, Code, CodeLength, FoldedAddress, KeyDigest, Network, SessionId,
+    Address, ApiKey, Code, CodeLength, FoldedAddress, KeyDigest, Mode, Network, SessionId,
 };
 use otpost_ports::{
-    CodeSecret, NetworkDigest, RecipientDigest, Sealed, SealedField, Vault, VaultError,
+    CodeSecret, Endpoint, IdempotencyDigest, NetworkDigest, Owner, RecipientDigest, RequestDigest,
+    Sealed, SealedField, Vault, VaultError,
 };
 use otpost_testkit::{FakeVault, sample, vault_contract};
 
@@ -26,6 +27,13 @@ enum Flaw {
     RepeatsSecrets,
     OneDigestForAll,
     OneDigestForNetworks,
+    OneKeyForProjects,
+    OneKeyForModes,
+    OneKeyForEndpoints,
+    OneDigestForKeys,
+    RunsKeysTogether,
+    OneDigestForRequests,
+    RequestsIgnoreTheKey,
     SealsOnlyAPart,
     SealsInTheClear,
     RepeatsSeals,
@@ -34,6 +42,9 @@ enum Flaw {
     LeavesAByteUnprotected,
     OneDigestForAllKeys,
 }
+
+const KEYS: &str = "an_idempotency_key_has_one_digest_and_no_other_has_it";
+const REQUESTS: &str = "a_request_has_one_digest_and_no_other_has_it";
 
 const CONTROLS: &[Control<Flaw>] = &[
     (
@@ -62,6 +73,13 @@ const CONTROLS: &[Control<Flaw>] = &[
         Flaw::OneDigestForNetworks,
         &["a_network_has_one_digest_and_no_other_has_it"],
     ),
+    (Flaw::OneKeyForProjects, &[KEYS]),
+    (Flaw::OneKeyForModes, &[KEYS]),
+    (Flaw::OneKeyForEndpoints, &[KEYS]),
+    (Flaw::RunsKeysTogether, &[KEYS]),
+    (Flaw::OneDigestForKeys, &[KEYS, REQUESTS]),
+    (Flaw::OneDigestForRequests, &[REQUESTS]),
+    (Flaw::RequestsIgnoreTheKey, &[REQUESTS]),
     (Flaw::SealsOnlyAPart, &["what_was_sealed_is_opened"]),
     (Flaw::SealsInTheClear, &["a_seal_hides_what_it_holds"]),
     (Flaw::RepeatsSeals, &["two_seals_of_one_value_differ"]),
@@ -168,6 +186,37 @@ impl Vault for Flawed {
             NetworkDigest([0; 32])
         } else {
             self.inner.digest_network(network)
+        }
+    }
+
+    fn digest_idempotency_key(
+        &self,
+        owner: &Owner,
+        endpoint: Endpoint,
+        key: &str,
+    ) -> IdempotencyDigest {
+        let (mut owner, mut endpoint, mut key) = (owner.clone(), endpoint, key.to_owned());
+        match self.flaw {
+            Some(Flaw::OneKeyForProjects) => owner.project = sample::owner().project,
+            Some(Flaw::OneKeyForModes) => owner.mode = Mode::Live,
+            Some(Flaw::OneKeyForEndpoints) => endpoint = Endpoint::Send,
+            Some(Flaw::OneDigestForKeys) => return IdempotencyDigest([0; 32]),
+            Some(Flaw::RunsKeysTogether) => {
+                key = owner.project.as_str().to_owned() + &key;
+                owner.project = sample::owner().project;
+            }
+            _ => {}
+        }
+        self.inner.digest_idempotency_key(&owner, endpoint, &key)
+    }
+
+    fn digest_request(&self, key: &IdempotencyDigest, body: &[u8]) -> RequestDigest {
+        match self.flaw {
+            Some(Flaw::OneDigestForRequests) => self.inner.digest_request(key, b""),
+            Some(Flaw::RequestsIgnoreTheKey) => {
+                self.inner.digest_request(&IdempotencyDigest([0; 32]), body)
+            }
+            _ => self.inner.digest_request(key, body),
         }
     }
 

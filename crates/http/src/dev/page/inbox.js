@@ -1,12 +1,15 @@
 // The inbox page: keeps a list of the captured messages and shows one of them.
-"use strict";
+
+import { Reader, ask, byId, directionOf, element, languageOf, onKeys } from "./reader.js";
 
 const MESSAGES = "/dev/inbox/messages";
 const REVISION = "/dev/inbox/revision";
-const PARTS = ["html", "text", "headers", "source"];
 
-const byId = (id) => document.getElementById(id);
-const state = { messages: [], current: null, part: "html", known: null };
+const state = { messages: [], current: null, known: null };
+const reader = new Reader();
+const narrow = matchMedia("(max-width: 800px)");
+
+const urlOf = (id) => `${MESSAGES}/${encodeURIComponent(id)}`;
 
 function visible() {
   const words = byId("filter").value.toLowerCase().split(/\s+/).filter(Boolean);
@@ -14,13 +17,6 @@ function visible() {
     const text = `${message.to} ${message.subject} ${message.template}`.toLowerCase();
     return words.every((word) => text.includes(word));
   });
-}
-
-function element(name, className, text) {
-  const made = document.createElement(name);
-  if (className) made.className = className;
-  made.textContent = text;
-  return made;
 }
 
 function clockTime(iso) {
@@ -33,15 +29,22 @@ function item(message) {
   const button = element("button", "item", "");
   button.type = "button";
   button.dataset.id = message.id;
+  const language = languageOf(message);
+  const subject = element("span", "subject", message.subject);
+  subject.lang = language;
+  subject.dir = directionOf(language);
   button.append(
     element("span", "to", message.to),
     element("span", "when", clockTime(message.received_at)),
-    element("span", "subject", message.subject),
+    subject,
     element("span", "kind", message.template),
   );
   if (message.id === state.current) button.setAttribute("aria-current", "true");
   if (state.known && !state.known.has(message.id)) button.classList.add("new");
-  button.addEventListener("click", () => select(message.id));
+  button.addEventListener("click", () => {
+    select(message.id);
+    read(true);
+  });
   const row = document.createElement("li");
   row.append(button);
   return row;
@@ -51,12 +54,13 @@ function showList() {
   const shown = visible();
   const focused = document.activeElement?.dataset?.id;
   byId("list").replaceChildren(...shown.map(item));
-  if (focused) buttonOf(focused)?.focus();
-  const isEmpty = state.messages.length === 0;
-  byId("none").hidden = isEmpty || shown.length > 0;
-  byId("empty").hidden = !isEmpty;
-  byId("clear").disabled = isEmpty;
-  document.title = isEmpty ? "Inbox · otpost dev" : `(${state.messages.length}) Inbox · otpost dev`;
+  if (focused) (buttonOf(focused) ?? byId("list").querySelector("button"))?.focus();
+  const count = state.messages.length;
+  byId("none").hidden = count === 0 || shown.length > 0;
+  byId("empty").hidden = count > 0;
+  byId("clear").disabled = count === 0;
+  document.body.classList.toggle("without", count === 0);
+  document.title = count === 0 ? "Inbox · otpost dev" : `(${count}) Inbox · otpost dev`;
 }
 
 function filter() {
@@ -71,6 +75,14 @@ function buttonOf(id) {
 
 function current() {
   return state.messages.find((message) => message.id === state.current);
+}
+
+// On a narrow screen there is room for the list or for the message.
+function read(isRead) {
+  document.body.classList.toggle("reading", isRead);
+  if (!narrow.matches) return;
+  if (isRead) byId("back").focus();
+  else buttonOf(state.current)?.focus();
 }
 
 function select(id) {
@@ -90,8 +102,10 @@ function select(id) {
 function showMessage() {
   const message = current();
   byId("message").hidden = !message;
-  if (!message) return;
-  byId("subject").textContent = message.subject;
+  if (!message) {
+    document.body.classList.remove("reading");
+    return;
+  }
   byId("to").textContent = message.to;
   byId("template").textContent = message.template;
   byId("session").textContent = message.session_id;
@@ -99,31 +113,7 @@ function showMessage() {
   byId("received").textContent = new Date(message.received_at).toLocaleString();
   byId("code").textContent = message.code;
   sayCopied(false);
-  byId("part-text").textContent = message.text;
-  byId("part-source").textContent = message.html;
-  byId("headers").replaceChildren(...message.headers.map(([name, value]) => {
-    const row = document.createElement("tr");
-    const head = element("th", "", name);
-    head.scope = "row";
-    row.append(head, element("td", "", value));
-    return row;
-  }));
-  const frame = document.createElement("iframe");
-  frame.setAttribute("sandbox", "");
-  frame.title = "HTML part of the message";
-  frame.src = `${MESSAGES}/${encodeURIComponent(message.id)}/html`;
-  byId("part-html").replaceChildren(frame);
-  showPart(state.part);
-}
-
-function showPart(part) {
-  state.part = part;
-  for (const name of PARTS) {
-    const isShown = name === part;
-    byId(`part-${name}`).hidden = !isShown;
-    byId(`tab-${name}`).setAttribute("aria-selected", String(isShown));
-    byId(`tab-${name}`).tabIndex = isShown ? 0 : -1;
-  }
+  reader.show(message, { html: `${urlOf(message.id)}/html`, source: `${urlOf(message.id)}/source` });
 }
 
 function sayCopied(isDone) {
@@ -155,65 +145,45 @@ function step(by) {
   buttonOf(shown[next].id)?.focus();
 }
 
-function turn(by) {
-  const part = PARTS[(PARTS.indexOf(state.part) + by + PARTS.length) % PARTS.length];
-  const hadFocus = document.activeElement?.getAttribute("role") === "tab";
-  showPart(part);
-  if (hadFocus) byId(`tab-${part}`).focus();
-}
-
-function onKey(event) {
-  if (event.ctrlKey || event.metaKey || event.altKey) return;
-  if (event.target === byId("filter")) {
-    if (event.key === "Escape") {
-      event.target.value = "";
-      showList();
-      event.target.blur();
-    }
-    if (event.key !== "ArrowDown" && event.key !== "ArrowUp") return;
-  }
-  const actions = {
-    ArrowDown: () => step(1), j: () => step(1),
-    ArrowUp: () => step(-1), k: () => step(-1),
-    ArrowRight: () => turn(1), ArrowLeft: () => turn(-1),
-    c: copyCode,
-    "/": () => byId("filter").focus(),
-  };
-  const action = actions[event.key];
-  if (!action) return;
-  event.preventDefault();
-  action();
-}
-
 function say(what, words) {
+  if (byId("state").dataset.state === what) return;
   byId("state").dataset.state = what;
   byId("state").textContent = words;
 }
 
-async function ask(url) {
-  const response = await fetch(url, { cache: "no-store" });
-  if (!response.ok) throw new Error(`status ${response.status}`);
-  return response.json();
+// A person who does not see the list is told what came.
+function announce(messages) {
+  if (!state.known) return;
+  const fresh = messages.filter((message) => !state.known.has(message.id));
+  if (fresh.length === 1) byId("news").textContent = `New message to ${fresh[0].to}: ${fresh[0].subject}`;
+  else if (fresh.length > 1) byId("news").textContent = `${fresh.length} new messages`;
 }
 
 async function load() {
-  const { messages } = await ask(MESSAGES);
-  const wasNewest = !state.current || state.current === state.messages[0]?.id;
+  const { messages } = await (await ask(MESSAGES)).json();
+  announce(messages);
+  const shown = visible();
+  const place = shown.findIndex((message) => message.id === state.current);
+  const wasNewest = place < 1 && !document.body.classList.contains("reading");
   state.messages = messages;
   const isGone = !current();
-  if (isGone || wasNewest) state.current = messages[0]?.id ?? null;
+  if (isGone || wasNewest) {
+    const now = visible();
+    const next = isGone && place > 0 ? now[Math.min(place, now.length - 1)] : now[0];
+    state.current = (next ?? messages[0])?.id ?? null;
+  }
   showList();
   if (isGone || wasNewest) showMessage();
   state.known = new Set(messages.map((message) => message.id));
 }
 
-// Waits for the next arrival, again and again. A server that is away is asked every second.
+// Waits for the next change, again and again. A server that is away is asked every second.
 async function follow() {
   let seen = null;
   for (;;) {
     try {
       const query = seen === null ? "" : `?seen=${seen}&wait=25`;
-      const { revision } = await ask(REVISION + query);
+      const { revision } = await (await ask(REVISION + query)).json();
       if (revision !== seen) await load();
       seen = revision;
       say("live", "Live");
@@ -225,14 +195,29 @@ async function follow() {
   }
 }
 
-async function deleteAll() {
-  byId("clear").disabled = true;
+// The list follows by itself: whatever changes the inbox wakes `follow`.
+async function remove(url) {
   try {
-    await fetch(MESSAGES, { method: "DELETE" });
-    await load();
+    await ask(url, { method: "DELETE" });
   } catch {
-    say("lost", "Server away");
+    say("lost", "Not deleted");
   }
+}
+
+async function removeCurrent() {
+  const message = current();
+  if (!message) return;
+  const isListFocused = document.activeElement === buttonOf(message.id);
+  await remove(urlOf(message.id));
+  byId("news").textContent = "Message deleted";
+  if (!isListFocused) byId("list-of-messages").focus();
+}
+
+function askToClear() {
+  const count = state.messages.length;
+  if (count === 0) return;
+  byId("count").textContent = count === 1 ? "the only message" : `all ${count} messages`;
+  byId("sure").showModal();
 }
 
 byId("example").textContent = [
@@ -241,9 +226,33 @@ byId("example").textContent = [
   `  -H "Content-Type: application/json" \\`,
   `  -d '{"email": "user@example.com"}'`,
 ].join("\n");
+byId("filter").value = new URLSearchParams(location.search).get("to") ?? "";
 byId("filter").addEventListener("input", filter);
+byId("filter").addEventListener("keydown", (event) => {
+  if (event.key === "Escape") {
+    event.target.value = "";
+    filter();
+    event.target.blur();
+  } else if (event.key === "ArrowDown") {
+    event.preventDefault();
+    step(0);
+  }
+});
 byId("copy").addEventListener("click", copyCode);
-byId("clear").addEventListener("click", deleteAll);
-for (const name of PARTS) byId(`tab-${name}`).addEventListener("click", () => showPart(name));
-document.addEventListener("keydown", onKey);
+byId("delete").addEventListener("click", removeCurrent);
+byId("back").addEventListener("click", () => read(false));
+byId("clear").addEventListener("click", askToClear);
+byId("sure").addEventListener("close", () => {
+  if (byId("sure").returnValue === "delete") remove(MESSAGES);
+});
+onKeys({
+  ArrowDown: () => step(1), j: () => step(1),
+  ArrowUp: () => step(-1), k: () => step(-1),
+  ArrowRight: () => reader.turn(1), ArrowLeft: () => reader.turn(-1),
+  c: copyCode,
+  d: removeCurrent, Delete: removeCurrent,
+  w: () => reader.otherWidth(),
+  Escape: () => read(false),
+  "/": () => byId("filter").focus(),
+});
 follow();

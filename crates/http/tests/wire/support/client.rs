@@ -75,6 +75,11 @@ impl Request {
         self.header("Authorization", format!("Bearer {}", key.reveal()))
     }
 
+    /// To be carried out once, under this key.
+    pub(crate) fn once(&self, key: impl AsRef<[u8]>) -> Self {
+        self.clone().header("Idempotency-Key", key)
+    }
+
     fn bytes(&self, address: SocketAddr) -> Vec<u8> {
         let mut bytes = format!("{} {} HTTP/1.1\r\n", self.method, self.path).into_bytes();
         let mut header = |name: &str, value: &[u8]| {
@@ -134,6 +139,14 @@ impl Answer {
         let value = values.next();
         assert!(values.next().is_none(), "{name} stands there twice");
         value.map(|(_, value)| value.as_str())
+    }
+
+    /// Whether it says that it was given before.
+    pub(crate) fn is_replayed(&self) -> bool {
+        match self.header("idempotent-replayed") {
+            Some(value) => value == "true" || panic!("{value}"),
+            None => false,
+        }
     }
 
     /// A member of `data`, as text.

@@ -5,15 +5,17 @@ mod client;
 
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
-use std::thread::JoinHandle;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
 
 use otpost_domain::{
-    ApiKey, Language, Limit, Mode, Permissions, ProjectName, SessionId, TemplateName, Timestamp,
+    AddressRange, ApiKey, Language, Limit, Mode, Permissions, ProjectName, SessionId, TemplateName,
 };
-use otpost_http::{Dev, ProxyRange, Server, serve};
+use otpost_http::{Dev, Server, serve};
 use otpost_service::{
-    Catalogue, InboxReader, Keys, Limits, Mailer, MailerSettings, NewKey, Otp, Policies, Policy,
-    Ports,
+    Actor, Catalogue, InboxReader, KeyUses, Keys, Limits, Mailer, MailerSettings, NewKey, Otp,
+    Policies, Policy, Ports,
 };
 use otpost_testkit::{
     FakeVault, ManualClock, MemoryInbox, MemoryStore, Row, SeededEntropy, sample,
@@ -27,6 +29,18 @@ pub(crate) use client::{Answer, Request};
 pub(crate) const SEND: &str = "/api/v1/otp/send";
 pub(crate) const VERIFY: &str = "/api/v1/otp/verify";
 pub(crate) const RESEND: &str = "/api/v1/otp/resend";
+pub(crate) const LOOKUP: &str = "/api/v1/otp/recipients/lookup";
+pub(crate) const RELEASE: &str = "/api/v1/otp/recipients/release";
+pub(crate) const ERASE: &str = "/api/v1/otp/recipients/erase";
+
+pub(crate) const OTP: Permissions = Permissions {
+    otp: true,
+    admin: false,
+};
+pub(crate) const ADMIN: Permissions = Permissions {
+    otp: false,
+    admin: true,
+};
 
 /// How a server is started.
 pub(crate) struct Options {
@@ -34,8 +48,9 @@ pub(crate) struct Options {
     pub(crate) accepts_test_keys: bool,
     pub(crate) cors_origins: Vec<String>,
     pub(crate) peer_limit: Limit,
-    pub(crate) trusted_proxies: Vec<ProxyRange>,
+    pub(crate) trusted_proxies: Vec<AddressRange>,
     pub(crate) is_dev: bool,
+    pub(crate) workers: usize,
 }
 
 /// Without limits, so that a test of something else may ask as often as it likes.
@@ -51,6 +66,7 @@ impl Default for Options {
             peer_limit: Limit::new(0, 1),
             trusted_proxies: Vec::new(),
             is_dev: false,
+            workers: 1,
         }
     }
 }
@@ -104,6 +120,7 @@ impl Wire {
             vault: vault.clone(),
             entropy: entropy.clone(),
             clock: clock.clone(),
+            actor: Actor::Operator("tester".to_owned()),
         };
         let runtime = Runtime::new().unwrap();
         let [live, test, other] = runtime.block_on(async {
@@ -111,9 +128,9 @@ impl Wire {
                 keys.create_project(name(project)).await.unwrap();
             }
             [
-                new_key(&keys, "acme", Mode::Live, true, None).await,
-                new_key(&keys, "acme", Mode::Test, true, None).await,
-                new_key(&keys, "other", Mode::Live, true, None).await,
+                keys.create_key(new_key("acme", Mode::Live)).await.unwrap(),
+                keys.create_key(new_key("acme", Mode::Test)).await.unwrap(),
+                keys.create_key(new_key("other", Mode::Live)).await.unwrap(),
             ]
         });
         let stop = CancellationToken::new();
@@ -136,6 +153,7 @@ impl Wire {
         let ports = Ports {
             sessions: store.clone(),
             keys: store.clone(),
+            recipients: store.clone(),
             readiness: store.clone(),
             vault: vault.clone(),
             entropy: entropy.clone(),
@@ -151,17 +169,20 @@ impl Wire {
             catalogue(),
             options.accepts_test_keys,
             mail_queued,
+            Arc::new(KeyUses::new(store.clone())),
         );
         let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
         let address = listener.local_addr().unwrap();
         let server = Server {
             otp: Arc::new(otp),
-            workers: 1,
+            workers: options.workers,
             cors_origins: options.cors_origins,
             peer_limit: options.peer_limit,
             trusted_proxies: options.trusted_proxies,
             dev: options.is_dev.then(|| Dev {
-                inbox: InboxReader::new(inbox),
+                inbox: InboxReader::new(inbox.clone()),
+                preview: inbox,
+                key: live.clone(),
                 host: "127.0.0.1".to_owned(),
             }),
         };
@@ -183,10 +204,17 @@ impl Wire {
         }
     }
 
-    /// Makes another live key of project `acme`.
-    pub(crate) fn key(&self, has_permission: bool, expires_at: Option<Timestamp>) -> ApiKey {
-        let key = new_key(&self.keys, "acme", Mode::Live, has_permission, expires_at);
-        self.runtime.block_on(key)
+    /// Makes another key: a live one of project `acme` with the permission `otp`, but for what
+    /// `change` says.
+    pub(crate) fn key(&self, change: impl FnOnce(&mut NewKey)) -> ApiKey {
+        let mut new = new_key("acme", Mode::Live);
+        change(&mut new);
+        self.runtime.block_on(self.keys.create_key(new)).unwrap()
+    }
+
+    /// Makes a live key of project `acme` with the permission `admin` alone.
+    pub(crate) fn admin(&self) -> ApiKey {
+        self.key(|new| new.permissions = ADMIN)
     }
 
     pub(crate) fn revoke(&self, key: &ApiKey) {
@@ -211,12 +239,40 @@ impl Wire {
         client::ask(self.address, request)
     }
 
+    /// Asks the same that often at once: no lookup of a key ends before every request is looked up
+    /// or answered.
+    pub(crate) fn ask_at_once(&self, request: &Request, times: usize) -> Vec<Answer> {
+        let answered = AtomicUsize::new(0);
+        let ask = || {
+            let answer = self.ask(request);
+            answered.fetch_add(1, Ordering::SeqCst);
+            answer
+        };
+        let looked_up_before = self.store.lookups();
+        thread::scope(|scope| {
+            let held = self.store.hold_lookups();
+            let asking: Vec<_> = (0..times).map(|_| scope.spawn(ask)).collect();
+            let deadline = Instant::now() + Duration::from_secs(20);
+            let under_way = || self.store.lookups() - looked_up_before;
+            while answered.load(Ordering::SeqCst) + under_way() < times {
+                assert!(Instant::now() < deadline, "the requests did not come in");
+                thread::sleep(Duration::from_millis(1));
+            }
+            drop(held);
+            let asked = asking.into_iter().map(|thread| thread.join().unwrap());
+            asked.collect()
+        })
+    }
+
     /// Asks for what must be refused: afterwards everything is as it was, to the last attempt,
-    /// mail and charge.
+    /// mail, charge, kept answer and entry of the audit log.
     pub(crate) fn ask_in_vain(&self, request: &Request) -> Answer {
         let state = || {
-            let counters = self.store.edit(|tables| tables.counters.clone());
-            (self.store.sessions(), counters)
+            let kept = self.store.edit(|tables| {
+                let answers: Vec<_> = tables.kept_answers.keys().copied().collect();
+                (tables.counters.clone(), answers, tables.audit.clone())
+            });
+            (self.store.sessions(), kept)
         };
         let before = state();
         let answer = self.ask(request);
@@ -279,6 +335,24 @@ impl Wire {
         self.post(VERIFY, &body)
     }
 
+    /// Makes one wrong guess at the usual address, and sets to `failures` what is counted of it.
+    pub(crate) fn fail(&self, failures: u32) {
+        let session_id = self.open();
+        let answer = self.verify(&session_id, &self.wrong_code(&session_id));
+        assert_eq!(answer.status, 400);
+        self.count(failures);
+    }
+
+    /// Sets to `failures` what is counted of the one address that has any.
+    pub(crate) fn count(&self, failures: u32) {
+        let changed = self.store.edit(|tables| {
+            let counters = tables.counters.values_mut();
+            let failed = counters.filter(|counters| counters.failures > 0);
+            failed.map(|counters| counters.failures = failures).count()
+        });
+        assert_eq!(changed, 1);
+    }
+
     /// A resend with the live key.
     pub(crate) fn resend(&self, session_id: &str) -> Request {
         self.post(RESEND, &format!(r#"{{"session_id":"{session_id}"}}"#))
@@ -311,20 +385,12 @@ fn name(text: &str) -> ProjectName {
     sample::project(text)
 }
 
-async fn new_key(
-    keys: &Keys,
-    project: &str,
-    mode: Mode,
-    has_permission: bool,
-    expires_at: Option<Timestamp>,
-) -> ApiKey {
-    let new = NewKey {
+fn new_key(project: &str, mode: Mode) -> NewKey {
+    NewKey {
         project: name(project),
         mode,
-        permissions: Permissions {
-            otp: has_permission,
-        },
-        expires_at,
-    };
-    keys.create_key(new).await.unwrap()
+        permissions: OTP,
+        expires_at: None,
+        allowed_from: Vec::new(),
+    }
 }

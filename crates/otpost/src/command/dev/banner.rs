@@ -35,6 +35,8 @@ otpost {version}, a development run: messages are captured, nothing is mailed.
 
   API         {url}/api/v1/otp
   Inbox       {url}/dev/inbox
+  Templates   {url}/dev/templates
+  Sign-in     {url}/dev/try
   Live key    {live}
   Test key    {test}
               (its code is always 424242)

@@ -39,8 +39,12 @@ async fn keep_one(
     let new = NewKey {
         project: project.clone(),
         mode,
-        permissions: Permissions { otp: true },
+        permissions: Permissions {
+            otp: true,
+            admin: false,
+        },
         expires_at: None,
+        allowed_from: Vec::new(),
     };
     Ok(keys.create_key(new).await?)
 }

@@ -11,6 +11,8 @@ use super::{Answer, Client, eventually};
 pub(crate) struct Api {
     pub(crate) address: SocketAddr,
     pub(crate) key: String,
+    /// Further header lines of every request, each with its line end.
+    more: String,
 }
 
 impl Api {
@@ -18,6 +20,7 @@ impl Api {
         Self {
             address,
             key: key.to_owned(),
+            more: String::new(),
         }
     }
 
@@ -28,9 +31,25 @@ impl Api {
     /// The header lines of a request with this key and a JSON body.
     pub(crate) fn headers(&self) -> String {
         format!(
-            "Authorization: Bearer {}\r\nContent-Type: application/json\r\n",
-            self.key
+            "Authorization: Bearer {}\r\nContent-Type: application/json\r\n{}",
+            self.key, self.more
         )
+    }
+
+    /// The same, whose every request is to be carried out once under this idempotency key.
+    pub(crate) fn once(&self, key: &str) -> Self {
+        Self {
+            more: format!("Idempotency-Key: {key}\r\n"),
+            ..self.clone()
+        }
+    }
+
+    /// The same server for another key.
+    pub(crate) fn with_key(&self, key: &str) -> Self {
+        Self {
+            key: key.to_owned(),
+            ..self.clone()
+        }
     }
 
     pub(crate) async fn post(&self, endpoint: &str, body: &Value) -> Answer {
@@ -54,6 +73,21 @@ impl Api {
         let answer = self.post("send", &json!({ "email": email })).await;
         assert_eq!(answer.status, 200, "{answer:?}");
         answer.text("/data/session_id")
+    }
+
+    /// How many mails were captured.
+    pub(crate) async fn mails(&self) -> usize {
+        let inbox = self.client().await.get("/dev/inbox/messages").await;
+        inbox.json()["messages"].as_array().unwrap().len()
+    }
+
+    /// Opens a session that must be opened, and submits a wrong code to it.
+    pub(crate) async fn miss(&self, email: &str) -> String {
+        let session = self.send(email).await;
+        let guess = wrong(&self.code(&session).await);
+        let refused = self.verify(&session, &guess).await;
+        assert_eq!(refused.status, 400, "{refused:?}");
+        session
     }
 
     /// The status of a send; `None` when the server is gone or goes.

@@ -209,7 +209,8 @@ pub async fn parallel_guesses_over_sessions_stay_below_the_ladder(storage: &Stor
     assert_eq!(attempts, judged, "each was an attempt");
 }
 
-/// Past its failures of the day a project goes on, with a single guess for each session.
+/// Past its failures of the day a project goes on, with a single guess for each session, also for
+/// the one whose failure used them up; and that failure alone says so.
 pub async fn past_its_failures_a_project_has_single_guesses(storage: &Storage) {
     let (first, second) = (storage.open(1).await, storage.open(2).await);
     let third = storage.open(3).await;
@@ -222,18 +223,21 @@ pub async fn past_its_failures_a_project_has_single_guesses(storage: &Storage) {
             sample::wrong(&right)
         };
         let command = counted(sample::submit(&code, NOON), &quotas);
-        match storage.apply(opening.session.id(), command).await.outcome {
-            Outcome::Submitted(verdict) => verdict,
+        let judged = storage.apply(opening.session.id(), command).await;
+        match judged.outcome {
+            Outcome::Submitted(verdict) => (verdict, judged.used_up_failures),
             other @ Outcome::Resent(_) => panic!("{other:?}"),
         }
     };
     let wrong = |attempts_remaining| Verdict::WrongCode { attempts_remaining };
 
-    assert_eq!(submit(&first, false).await, wrong(4));
-    assert_eq!(submit(&first, false).await, wrong(3));
-    assert_eq!(submit(&second, false).await, wrong(0));
-    assert_eq!(submit(&first, true).await, Verdict::TooManyAttempts);
-    assert_eq!(submit(&third, true).await, Verdict::Verified);
+    assert_eq!(submit(&first, false).await, (wrong(4), false));
+    assert_eq!(submit(&first, false).await, (wrong(0), true));
+    assert_exhausted(storage, &first).await;
+    assert_eq!(submit(&second, false).await, (wrong(0), false));
+    let refused = (Verdict::TooManyAttempts, false);
+    assert_eq!(submit(&first, true).await, refused);
+    assert_eq!(submit(&third, true).await, (Verdict::Verified, false));
 }
 
 async fn guess(storage: &Storage, opening: &Opening, expected: Verdict) {

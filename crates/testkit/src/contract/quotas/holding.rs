@@ -3,15 +3,17 @@
 
 use std::time::Duration;
 
-use otpost_domain::{Profile, Refusal, Resend, Verdict};
-use otpost_ports::{Admitted, Outcome, Quotas};
+use otpost_domain::{Limit, Profile, Refusal, Resend, Verdict};
+use otpost_ports::{Admitted, Applied, Outcome, Quotas, Subject};
 
 use super::{
     assert_limited, assert_open, carry_out, counted, everyone, fail, failures, limited,
     open_counted,
 };
 use crate::contract::Storage;
-use crate::sample::{self, NOON};
+use crate::sample::{self, NETWORK, NOON};
+
+const DAY_SECS: u32 = 86_400;
 
 /// To an address on hold no session is opened, and nobody is charged for the try. The standard
 /// profile holds nobody.
@@ -92,7 +94,45 @@ pub async fn past_its_failures_a_strict_project_judges_nothing(storage: &Storage
     assert_eq!(everyone(storage).await, counted_before);
 }
 
-fn strict(quotas: Quotas) -> Quotas {
+/// Where the failures of the day refuse together with a limit of the caller, the one that waits
+/// longest is named.
+pub async fn the_refusal_of_a_verification_that_waits_longest_is_named(storage: &Storage) {
+    let (failures, verifies) = ("project_failures_per_day", "project_verifies_per_minute");
+    let quick = strict(sample::verify_quotas(&[(failures, 4), (verifies, 1)]));
+    let mut slow = quick.clone();
+    slow.caller[0].subject = Subject::network_of(&sample::owner().project, &NETWORK);
+    slow.caller[0].limit = Limit::new(1, DAY_SECS);
+    let free = strict(sample::verify_quotas(&[(failures, 4)]));
+    let (guessed, asked) = (storage.open(1).await, storage.open(2).await);
+    let wrong = sample::wrong(&sample::code(&*storage.vault, &guessed, 0));
+    let wrong = sample::submit(&wrong, NOON);
+    for quotas in [&quick, &slow, &free, &free] {
+        let guess = counted(wrong.clone(), quotas);
+        storage.apply(guessed.session.id(), guess).await;
+    }
+    let id = asked.session.id();
+    let right = sample::code(&*storage.vault, &asked, 0);
+    let (before, counted_before) = (storage.find(id).await, everyone(storage).await);
+
+    for (quotas, name, secs) in [
+        (&quick, failures, DAY_SECS / 4),
+        (&slow, verifies, DAY_SECS),
+    ] {
+        let command = counted(sample::submit(&right, NOON), quotas);
+        let answer = carry_out(storage, id, command).await;
+        let wait = Duration::from_secs(secs.into());
+        assert!(
+            matches!(&answer, Applied::Limited(limited)
+                if (limited.name, limited.wait) == (name, wait)),
+            "{answer:?}"
+        );
+    }
+    assert_eq!(storage.find(id).await, before);
+    assert_eq!(everyone(storage).await, counted_before);
+}
+
+/// The same limits under the strict profile.
+pub(in crate::contract) fn strict(quotas: Quotas) -> Quotas {
     Quotas {
         profile: Profile::Strict,
         ..quotas

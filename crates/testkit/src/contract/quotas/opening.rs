@@ -64,7 +64,7 @@ pub async fn an_open_charges_everyone_concerned(storage: &Storage) {
         ];
         let expected = expected.map(|buckets| Counters {
             buckets,
-            failures: 0,
+            ..Counters::default()
         });
         assert_eq!(everyone(storage).await, expected);
         assert!(storage.is_there(&sample::session_id(times, NOON)).await);

@@ -86,7 +86,7 @@ pub async fn a_refused_resend_charges_nothing(storage: &Storage) {
     let unknown = sample::session_id(4, NOON);
     let resend = counted(sample::resend(9, NOON.plus_secs(60)), &quotas);
     let answer = carry_out(storage, &unknown, resend).await;
-    assert!(matches!(answer, Applied::NotFound), "{answer:?}");
+    assert!(matches!(answer, Applied::NotFound(_)), "{answer:?}");
     assert_eq!(everyone(storage).await, before);
 }
 

@@ -47,7 +47,11 @@ pub async fn a_verification_charges_its_project_whatever_comes_of_it(storage: &S
                 let remaining = usize::try_from(left[0].allowance.remaining);
                 assert_eq!(remaining, Ok(600 - instants.len()));
             }
-            (Applied::NotFound, None) => {}
+            (Applied::NotFound(counted), None) => {
+                let left = counted.iter().map(|one| one.allowance.remaining);
+                let remaining = 600 - u32::try_from(instants.len()).unwrap();
+                assert_eq!(left.collect::<Vec<_>>(), [remaining]);
+            }
             (other, _) => panic!("{other:?}"),
         }
         let project = Subject::project(&sample::owner().project);

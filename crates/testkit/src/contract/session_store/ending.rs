@@ -1,6 +1,6 @@
 //! What is left of a session that ended: its secret is not.
 
-use otpost_domain::{ExpiryCause, State, TermsRecord, Verdict};
+use otpost_domain::{ExpiryCause, Refusal, Resend, State, TermsRecord, Verdict};
 use otpost_ports::{DeliveryState, Opening, Outcome, Settlement};
 
 use crate::contract::Storage;
@@ -70,11 +70,68 @@ pub async fn a_session_that_ends_has_its_mail_taken_up_at_once(storage: &Storage
     assert_eq!(sessions, [None], "its mail is due, and it has ended");
 }
 
-/// A session whose mail was tried once and waits for an hour.
+/// So is that of a session which a refused resend finds over.
+pub async fn a_refused_resend_that_ends_a_session_hurries_its_mail(storage: &Storage) {
+    let opening = waiting(storage).await;
+    let id = opening.session.id();
+    let over = opening.session.hard_end();
+    assert!(storage.claim(2, over, 1).await.is_empty(), "not yet due");
+
+    let judged = storage.apply(id, sample::resend(9, over)).await;
+
+    let ended = Resend::Refuse(Refusal::Ended);
+    assert_eq!(judged.outcome, Outcome::Resent(ended));
+    assert!(storage.find(id).await.secret.is_none());
+    let claimed = storage.claim_messages(2, over, 9).await;
+    assert_eq!(
+        claimed,
+        [opening.delivery.message],
+        "the last mail, and no other"
+    );
+}
+
+/// However a session ends, the variables of its template are erased in that commit; until then
+/// they are there.
+pub async fn an_ended_session_has_no_variables(storage: &Storage) {
+    let one_attempt = TermsRecord {
+        attempts_max: 1,
+        ..sample::terms()
+    };
+    let verified = storage.open(1).await;
+    let exhausted = sample::opening_at(&*storage.vault, 2, one_attempt, NOON);
+    let exhausted = storage.keep(exhausted).await;
+    let (refused, purged) = (storage.open(3).await, storage.open(4).await);
+    let over = purged.session.hard_end();
+    let right = sample::code(&*storage.vault, &verified, 0);
+    let wrong = sample::wrong(&sample::code(&*storage.vault, &exhausted, 0));
+
+    for opening in [&verified, &exhausted, &refused, &purged] {
+        let id = opening.session.id();
+        storage.apply(id, sample::submit_typed("12", NOON)).await;
+        let kept = storage.find(id).await.context.variables;
+        assert_eq!(kept, opening.context.variables, "it goes on");
+    }
+    for (opening, command) in [
+        (verified, sample::submit(&right, NOON)),
+        (exhausted, sample::submit(&wrong, NOON)),
+        (refused, sample::resend(9, over)),
+    ] {
+        let judged = storage.apply(opening.session.id(), command).await;
+        assert!(judged.stored.session.pending().is_none());
+        let stored = storage.find(opening.session.id()).await;
+        assert_eq!(stored.context.variables, None, "{:?}", judged.outcome);
+    }
+    let closed = storage.sessions.purge(over, 9).await.unwrap().closed;
+    assert_eq!(closed, 1);
+    let stored = storage.find(purged.session.id()).await;
+    assert_eq!(stored.context.variables, None, "purged");
+}
+
+/// A session whose mail was tried once and waits for a day.
 pub(super) async fn waiting(storage: &Storage) -> Opening {
     let opening = storage.open(1).await;
     let later = Settlement::Retry {
-        due_at: NOON.plus_secs(3600),
+        due_at: NOON.plus_secs(86_400),
         was_due_at: NOON,
         reply: None,
     };

@@ -10,8 +10,8 @@ pub use judging::*;
 pub use purging::*;
 pub use resending::*;
 
-use otpost_domain::Mode;
-use otpost_ports::{Applied, Owner, StoredSession};
+use otpost_domain::{Mode, Refusal, Resend, Timestamp, Verdict};
+use otpost_ports::{Applied, Outcome, Owner, RETENTION_SECS, StoredSession};
 
 use super::Storage;
 use crate::sample;
@@ -72,7 +72,7 @@ pub async fn only_its_owner_commands_a_session(storage: &Storage) {
         ] {
             command.owner = stranger.clone();
             let applied = storage.sessions.apply(id, command).await.unwrap();
-            let is_none = matches!(applied, Applied::NotFound);
+            let is_none = matches!(applied, Applied::NotFound(_));
             assert!(is_none, "{stranger:?} commanded it");
         }
     }
@@ -89,8 +89,31 @@ pub async fn a_session_that_was_never_opened_is_none(storage: &Storage) {
     let found = storage.sessions.find(&sample::owner(), &unknown).await;
     assert!(matches!(found, Ok(None)), "{found:?}");
     let applied = storage.sessions.apply(&unknown, resend).await;
-    assert!(matches!(applied, Ok(Applied::NotFound)), "{applied:?}");
+    assert!(matches!(applied, Ok(Applied::NotFound(_))), "{applied:?}");
     assert_eq!(storage.find(opening.session.id()).await, before);
+}
+
+/// What a purge has not deleted yet is found by no command once its retention is over, and nothing
+/// of it changes.
+pub async fn a_session_past_its_retention_is_not_found_by_a_command(storage: &Storage) {
+    let (first, second) = (storage.open(1).await, storage.open(2).await);
+    let right = sample::code(&*storage.vault, &first, 0);
+    let over = first.session.hard_end().plus_secs(RETENTION_SECS);
+    let last = Timestamp::from_millis(over.as_millis() - 1);
+    let id = first.session.id();
+    let before = storage.find(id).await;
+
+    for command in [sample::submit(&right, over), sample::resend(9, over)] {
+        let applied = storage.sessions.apply(id, command).await.unwrap();
+        assert!(matches!(applied, Applied::NotFound(_)), "{applied:?}");
+        assert_eq!(storage.find(id).await, before);
+    }
+    let ended = Outcome::Resent(Resend::Refuse(Refusal::Ended));
+    let judged = storage.apply(id, sample::resend(9, last)).await;
+    assert_eq!(judged.outcome, ended, "it was found until then");
+    let late = sample::submit(&right, last);
+    let judged = storage.apply(second.session.id(), late).await;
+    assert_eq!(judged.outcome, Outcome::Submitted(Verdict::Expired));
 }
 
 fn strangers() -> [Owner; 2] {

@@ -4,7 +4,7 @@ use otpost_domain::{ExpiryCause, State, Timestamp};
 use otpost_ports::{Purged, RETENTION_SECS};
 
 use crate::contract::Storage;
-use crate::sample::{self, NOON};
+use crate::sample::{self, NOON, just_before};
 
 /// A purge closes a session and erases its secret from its hard end on.
 pub async fn a_purge_closes_at_the_hard_end_and_not_before(storage: &Storage) {
@@ -12,7 +12,7 @@ pub async fn a_purge_closes_at_the_hard_end_and_not_before(storage: &Storage) {
     let id = opening.session.id();
     let hard_end = opening.session.hard_end();
 
-    assert_eq!(purge(storage, before(hard_end), 9).await, (0, 0));
+    assert_eq!(purge(storage, just_before(hard_end), 9).await, (0, 0));
     assert_eq!(storage.find(id).await.secret, opening.secret);
 
     assert_eq!(purge(storage, hard_end, 9).await, (1, 0));
@@ -45,7 +45,7 @@ pub async fn a_purge_deletes_after_the_retention_and_not_before(storage: &Storag
     let id = opening.session.id();
     let over = closed(storage, opening.session.hard_end()).await;
 
-    assert_eq!(purge(storage, before(over), 9).await, (0, 0));
+    assert_eq!(purge(storage, just_before(over), 9).await, (0, 0));
     assert!(storage.is_there(id).await, "it is retained");
 
     assert_eq!(purge(storage, over, 9).await, (0, 1));
@@ -64,18 +64,27 @@ pub async fn a_deleted_session_leaves_no_mail(storage: &Storage) {
     assert_eq!(storage.claim(2, over, 9).await, []);
 }
 
-/// A purge does no more at a time than it is asked for.
+/// A purge does no more at a time than it is asked for, and says whether more may be over.
 pub async fn a_purge_is_bounded(storage: &Storage) {
     let mut hard_end = NOON;
     for number in 1..=3 {
         hard_end = storage.open(number).await.session.hard_end();
     }
-    assert_eq!(purge(storage, hard_end, 2).await, (2, 0));
-    assert_eq!(purge(storage, hard_end, 2).await, (1, 0));
-
     let over = hard_end.plus_secs(RETENTION_SECS);
-    assert_eq!(purge(storage, over, 2).await, (0, 2));
-    assert_eq!(purge(storage, over, 2).await, (0, 1));
+    for (now, closed, deleted, is_full) in [
+        (hard_end, 2, 0, true),
+        (hard_end, 1, 0, false),
+        (over, 0, 2, true),
+        (over, 0, 1, false),
+    ] {
+        let expected = Purged {
+            closed,
+            deleted,
+            is_full,
+        };
+        let purged = storage.sessions.purge(now, 2).await.unwrap();
+        assert_eq!(purged, expected, "{now:?}");
+    }
 }
 
 /// Closes what is open at `hard_end`, and says when the retention is over.
@@ -85,10 +94,6 @@ async fn closed(storage: &Storage, hard_end: Timestamp) -> Timestamp {
 }
 
 async fn purge(storage: &Storage, now: Timestamp, limit: u32) -> (u64, u64) {
-    let Purged { closed, deleted } = storage.sessions.purge(now, limit).await.unwrap();
-    (closed, deleted)
-}
-
-const fn before(instant: Timestamp) -> Timestamp {
-    Timestamp::from_millis(instant.as_millis() - 1)
+    let purged = storage.sessions.purge(now, limit).await.unwrap();
+    (purged.closed, purged.deleted)
 }

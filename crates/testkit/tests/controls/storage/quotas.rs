@@ -7,12 +7,12 @@ pub(super) use controls::CONTROLS;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use otpost_domain::{Admission, Bucket, Profile, Resend, SessionId, Verdict};
+use otpost_domain::{Admission, Bucket, Profile, Resend, SessionId, Timestamp, Verdict};
 use otpost_ports::{
-    Action, Admitted, Applied, Command, Counters, Ledger, Limited, Opening, Outcome, Quotas,
-    SessionStore, StoreError, Subject, admit,
+    Action, Admitted, Applied, Command, Counters, FAILURES_RETENTION_SECS, Ledger, Limited,
+    Opening, Outcome, Quotas, SessionStore, StoreError, Subject, admit,
 };
-use otpost_testkit::sample;
+use otpost_testkit::{MemoryStore, Tables, sample};
 
 use super::{Flaw, Flawed};
 
@@ -59,6 +59,8 @@ impl Flawed {
                 }
                 Admitted::OnHold
             }
+            Admitted::Replayed(replayed) => Admitted::Replayed(replayed),
+            Admitted::KeyReused => Admitted::KeyReused,
         }
     }
 
@@ -112,17 +114,20 @@ impl Flawed {
     }
 
     /// Reads, lets everyone else do the same, and writes what was right before.
-    pub(super) async fn race_to_open(&self, opening: Opening) -> Admitted {
-        let mut ledger = self.inner.ledger(&opening.subjects()).await.unwrap();
+    pub(super) async fn race_to_open(&self, opening: Opening) -> Result<Admitted, StoreError> {
+        let kept = self.kept(opening.once);
+        let mut ledger = self.inner.ledger(&opening.subjects()).await?;
         tokio::task::yield_now().await;
-        let admitted = admit(&opening, &mut ledger, opening.at);
+        let admitted = admit(&opening, kept.as_ref(), &mut ledger, &*self.vault)?;
         if let Admitted::Open(_) = admitted {
+            let answer = opening.kept(&*self.vault)?;
             self.inner.edit(|tables| {
-                tables.count(&ledger);
+                tables.count(&ledger, opening.at);
+                tables.keep(answer);
                 tables.insert(opening);
             });
         }
-        admitted
+        Ok(admitted)
     }
 
     /// What a command is made of before it is judged. Says what was counted until then.
@@ -182,7 +187,13 @@ impl Flawed {
                     assert!(matches!(applied, Ok(Applied::Judged(_))), "{applied:?}");
                 }
             }
-            Ok(Applied::NotFound) => {
+            Ok(Applied::Replayed(_)) => {}
+            Ok(Applied::KeyReused(_)) => {
+                if self.has(Flaw::ConflictsAreFree) {
+                    self.set_book(before);
+                }
+            }
+            Ok(Applied::NotFound(_)) => {
                 if self.has(Flaw::ForgetsUnknownVerifications) {
                     self.set_book(before);
                 }
@@ -231,6 +242,17 @@ impl Flawed {
         if forgets {
             self.change(project, |counters| counters.buckets[2] = was_failed);
         }
+        if self.has(Flaw::ForgivesForEver) {
+            let since = self.book().get(recipient).and_then(|now| now.failing_since);
+            for (subject, was) in before {
+                if is_forgiven(subject, was) {
+                    self.change(subject, |counters| {
+                        counters.failures = was.failures;
+                        counters.failing_since = since;
+                    });
+                }
+            }
+        }
         if self.has(Flaw::ForgetsResends) && is_mailed {
             self.set_book(before.clone());
         }
@@ -252,21 +274,71 @@ impl Flawed {
         ledger
     }
 
-    pub(super) fn spoil_after_purge(&self) {
-        if self.has(Flaw::PurgeForgetsFailures) {
-            self.change_all(|counters| counters.failures = 0);
+    /// What refuses where this limit does.
+    pub(super) async fn spoil_refusal(&self, command: &Command, limited: Limited) -> Limited {
+        let mut command = command.clone();
+        let Some(quotas) = &mut command.quotas else {
+            return limited;
+        };
+        match self.flaw {
+            Some(Flaw::NamesFailuresFirst) => quotas.caller.clear(),
+            Some(Flaw::NamesFailuresLast) => quotas.profile = Profile::Standard,
+            _ => return limited,
+        }
+        let unknown = sample::session_id(0, command.at);
+        let subjects = command.subjects(None);
+        let kept = self.inner.ledger(&subjects).await.unwrap();
+        let scratch = MemoryStore::new(self.vault.clone());
+        scratch.edit(|tables| {
+            let rows = subjects.iter();
+            let rows = rows.map(|subject| (subject.clone(), kept.counters(subject)));
+            tables.counters.extend(rows);
+        });
+        match scratch.apply(&unknown, command).await {
+            Ok(Applied::Limited(other)) => other,
+            _ => limited,
         }
     }
 
-    fn book(&self) -> Book {
+    pub(super) fn spoil_after_purge(&self, were: &Tables) {
+        if self.has(Flaw::PurgeForgetsFailures) {
+            self.change_all(|counters| counters.failures = 0);
+        }
+        let is_kept = |subject: &Subject, was: &Counters| match self.flaw {
+            Some(Flaw::PurgeKeepsFailures) => Subject::recipients().contains(subject),
+            Some(Flaw::PurgeKeepsTheForgiven) => is_forgiven(subject, was),
+            _ => false,
+        };
+        let counters = were.counters.iter();
+        let gone = counters.filter(|(subject, was)| is_kept(subject, was));
+        for (subject, was) in gone {
+            self.change(subject, |counters| *counters = *was);
+        }
+    }
+
+    /// Forgets holds after a year, as other failures are.
+    pub(super) fn forget_holds(&self, now: Timestamp) {
+        if !self.has(Flaw::PurgeForgetsHolds) {
+            return;
+        }
+        self.inner.edit(|tables| {
+            let counted = &tables.counted_at;
+            tables.counters.retain(|subject, _| {
+                let at = counted.get(subject);
+                at.is_none_or(|at| now < at.plus_secs(FAILURES_RETENTION_SECS))
+            });
+        });
+    }
+
+    pub(super) fn book(&self) -> Book {
         self.inner.edit(|tables| tables.counters.clone())
     }
 
-    fn set_book(&self, book: Book) {
+    pub(super) fn set_book(&self, book: Book) {
         self.inner.edit(|tables| tables.counters = book);
     }
 
-    fn change(&self, subject: &Subject, change: impl FnOnce(&mut Counters)) {
+    pub(super) fn change(&self, subject: &Subject, change: impl FnOnce(&mut Counters)) {
         self.inner
             .edit(|tables| change(tables.counters.entry(subject.clone()).or_default()));
     }
@@ -277,7 +349,7 @@ impl Flawed {
     }
 
     /// A charge that no limit notices.
-    fn charge_a_little(&self, subject: &Subject) {
+    pub(super) fn charge_a_little(&self, subject: &Subject) {
         self.change(subject, |counters| {
             let [first, ..] = &mut counters.buckets;
             *first = Bucket::from_micros(first.as_micros() + 1);
@@ -294,6 +366,11 @@ impl Flawed {
             });
         }
     }
+}
+
+/// Whether these failures are those that a project forgave, and not those of a recipient.
+fn is_forgiven(subject: &Subject, counters: &Counters) -> bool {
+    counters.failures > 0 && !Subject::recipients().contains(subject)
 }
 
 /// Of the caller's limits that refuse the one that waits for the shortest time.

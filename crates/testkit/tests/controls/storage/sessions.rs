@@ -25,20 +25,30 @@ impl SessionStore for Flawed {
         if self.has(Flaw::QueuesEveryOpening) {
             opening.delivery.state = DeliveryState::Queued;
         }
+        opening.once = self.spoil_wish(opening.once, Flaw::OpensUnasked);
         if self.has(Flaw::RacesOpens) {
-            return Ok(self.race_to_open(opening).await);
+            return self.race_to_open(opening).await;
         }
         let _lane = self.lane.lock().await;
+        if let Some(refused) = self.refuse_opening(&opening).await {
+            return Ok(refused);
+        }
         let before = self.spoil_before_opening(&mut opening);
+        let was_kept = self.kept(opening.once);
         let admitted = self.inner.open(opening.clone()).await?;
+        self.spoil_answer_to_opening(was_kept, &opening, &admitted);
         Ok(self.spoil_admitted(before, &opening, admitted))
     }
 
     async fn apply(&self, id: &SessionId, mut command: Command) -> Result<Applied, StoreError> {
+        command.once = self.spoil_wish(command.once, Flaw::CommandsUnasked);
         if self.has(Flaw::RacesCommands) {
             return self.race(id, command).await;
         }
         let _lane = self.lane.lock().await;
+        if let Some(refused) = self.refuse_command(id, &command).await {
+            return Ok(refused);
+        }
         if let Some(row) = self.late.lock().unwrap().take() {
             self.put(row);
         }
@@ -51,11 +61,16 @@ impl SessionStore for Flawed {
             if self.has(Flaw::ApplyIgnoresTheMode) {
                 command.owner.mode = owner.mode;
             }
+            if self.has(Flaw::FindsTheForgotten) && !before.stored.is_retained(command.at) {
+                command.at = before.stored.session.hard_end();
+            }
         } else if self.has(Flaw::UnknownIsAnError) {
             return Err(corrupt());
         }
         let counted = self.spoil_before_command(&mut command);
+        let was_kept = self.kept(command.once);
         let applied = self.inner.apply(id, command.clone()).await;
+        self.spoil_answer_to_command(was_kept, id, &command, &applied);
         if let (Some(before), Err(StoreError::Vault(_))) = (&before, &applied)
             && self.has(Flaw::CountsWhatWasNotJudged)
         {
@@ -65,6 +80,12 @@ impl SessionStore for Flawed {
         Ok(match (applied?, before) {
             (Applied::Judged(judged), Some(before)) => {
                 Applied::Judged(Box::new(self.spoil(before, &command, *judged)))
+            }
+            (Applied::Limited(limited), _) => {
+                Applied::Limited(self.spoil_refusal(&command, limited).await)
+            }
+            (Applied::NotFound(_), _) if self.has(Flaw::HidesUnknownVerifications) => {
+                Applied::NotFound(Vec::new())
             }
             (applied, _) => applied,
         })
@@ -94,6 +115,7 @@ impl SessionStore for Flawed {
 
     async fn purge(&self, now: Timestamp, limit: u32) -> Result<Purged, StoreError> {
         let before = self.inner.list(u32::MAX).await?;
+        let were = self.inner.edit(|tables| tables.clone());
         let mut extra = 0;
         if self.has(Flaw::PurgeExpiresTheVerified) {
             extra = self.expire_verified(now);
@@ -109,11 +131,22 @@ impl SessionStore for Flawed {
             limit
         };
         let mut purged = self.inner.purge(now, limit).await?;
+        self.forget_holds(now);
         purged.closed += extra;
+        purged.is_full &= !self.has(Flaw::PurgeSaysItIsDone);
         if self.has(Flaw::PurgeKeepsTheSecret) {
             self.inner.edit(|tables| {
                 for row in tables.sessions.values_mut() {
                     row.stored.secret = Some(SECRET);
+                }
+            });
+        }
+        if self.has(Flaw::PurgeKeepsTheVariables) {
+            self.inner.edit(|tables| {
+                for (id, row) in &mut tables.sessions {
+                    let was = were.sessions.get(id);
+                    let variables = was.and_then(|was| was.stored.context.variables.clone());
+                    row.stored.context.variables = variables;
                 }
             });
         }
@@ -123,7 +156,9 @@ impl SessionStore for Flawed {
                 .filter(|mail| self.row(&mail.session).is_none());
             self.orphans.lock().unwrap().extend(gone);
         }
-        self.spoil_after_purge();
+        self.spoil_after_purge(&were);
+        self.spoil_answers_after_purge(were.kept_answers);
+        self.spoil_log_after_purge(were.audit);
         Ok(purged)
     }
 }
@@ -149,16 +184,31 @@ impl Flawed {
         let Some(mut row) = row.filter(|row| row.stored.context.owner == command.owner) else {
             return self.inner.apply(id, command).await;
         };
-        let subjects = command.subjects(Some(&row.stored));
-        let ledger = self.inner.ledger(&subjects).await?;
+        let found = self.inner.edit(|tables| tables.find(id, &command));
         tokio::task::yield_now().await;
-        let decision = match decide(Some(&row.stored), &command, ledger, &*self.vault)? {
+        let decision = match decide(found, &command, &*self.vault)? {
+            Decided::Replayed(replayed) => return Ok(Applied::Replayed(replayed)),
+            Decided::KeyReused {
+                ledger,
+                counted,
+                kept,
+            } => {
+                self.inner.edit(|tables| {
+                    tables.count(&ledger, command.at);
+                    tables.keep(kept);
+                });
+                return Ok(Applied::KeyReused(counted));
+            }
             Decided::Limited(limited) => return Ok(Applied::Limited(limited)),
-            Decided::NotFound(_) => return Ok(Applied::NotFound),
-            Decided::Judged(decision) => decision,
+            Decided::NotFound { counted, .. } => return Ok(Applied::NotFound(counted)),
+            Decided::Judged(decision) => *decision,
         };
         let (outcome, counted) = (decision.outcome, decision.counted.clone());
-        self.inner.edit(|tables| tables.count(&decision.ledger));
+        let used_up_failures = decision.used_up_failures;
+        self.inner.edit(|tables| {
+            tables.count(&decision.ledger, command.at);
+            tables.keep(decision.kept.clone());
+        });
         row.commit(decision, command.at);
         let stored = row.stored.clone();
         self.put(row);
@@ -166,6 +216,7 @@ impl Flawed {
             stored,
             outcome,
             counted,
+            used_up_failures,
         })))
     }
 
@@ -177,6 +228,9 @@ impl Flawed {
         let (flaw, old) = (self.flaw, &before.stored);
         let mut row = sound.clone();
         let new = &mut row.stored;
+        if self.has(Flaw::KeepsTheVariables) {
+            new.context.variables.clone_from(&old.context.variables);
+        }
         match (outcome, &command.action) {
             (Outcome::Submitted(verdict), _) => {
                 if flaw == Some(secret_kept(new.session.state())) {
@@ -201,13 +255,24 @@ impl Flawed {
             }
             (Outcome::Resent(_), Action::Submit(_)) => panic!("a submission was resent"),
         }
+        let used_up_failures = match self.flaw {
+            Some(Flaw::TellsOfNoLastFailure) => false,
+            Some(Flaw::TellsOfEveryFailure) => {
+                matches!(outcome, Outcome::Submitted(Verdict::WrongCode { .. }))
+            }
+            _ => judged.used_up_failures,
+        };
         let stored = if self.has(Flaw::AnswersWithTheOldSession) {
             before.stored
         } else {
             row.stored.clone()
         };
         self.put(row);
-        Judged { stored, ..judged }
+        Judged {
+            stored,
+            used_up_failures,
+            ..judged
+        }
     }
 
     fn spoil_resend(
@@ -250,6 +315,9 @@ impl Flawed {
                 if self.has(Flaw::QueuesRefusedResends) {
                     row.stored.delivery.message = message;
                 }
+                if self.has(Flaw::LeavesTheMailOfTheRefused) {
+                    row.stored.delivery = before.stored.delivery;
+                }
             }
         }
     }
@@ -289,7 +357,7 @@ fn secret_kept(state: &State) -> Flaw {
     }
 }
 
-fn with_attempts(mut row: Row, attempts: u8) -> Row {
+pub(super) fn with_attempts(mut row: Row, attempts: u8) -> Row {
     let mut record = row.stored.session.record();
     record.attempts = attempts;
     row.stored.session = Session::restore(&record).unwrap();

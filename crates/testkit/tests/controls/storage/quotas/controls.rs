@@ -30,6 +30,10 @@ pub(in crate::storage) const CONTROLS: &[Control<Flaw>] = &[
             "limits_of_a_recipient_are_threefold_over_projects",
             "a_resend_charges_its_project_and_its_recipient",
             "the_ledger_shows_what_was_charged_and_changes_nothing",
+            "an_erasure_over_the_installation_leaves_nothing",
+            "an_erasure_in_a_project_leaves_the_others",
+            "the_only_project_erases_over_the_installation",
+            "an_erasure_among_tests_leaves_all_that_is_live",
         ],
     ),
     (
@@ -40,6 +44,10 @@ pub(in crate::storage) const CONTROLS: &[Control<Flaw>] = &[
             "exempt_recipients_are_not_counted",
             "a_resend_charges_its_project_and_its_recipient",
             "a_limited_resend_changes_neither_session_nor_mail",
+            "a_repeated_open_opens_nothing",
+            "another_open_under_the_key_is_refused",
+            "an_erasure_over_the_installation_leaves_nothing",
+            "the_only_project_erases_over_the_installation",
         ],
     ),
     (
@@ -50,6 +58,8 @@ pub(in crate::storage) const CONTROLS: &[Control<Flaw>] = &[
             "a_verification_charges_its_project_whatever_comes_of_it",
             "a_wrong_guess_is_a_failure_and_a_malformed_one_is_not",
             "a_success_starts_the_address_anew",
+            "parallel_repeated_guesses_are_judged_once",
+            "another_command_under_the_key_is_refused",
         ],
     ),
     (
@@ -65,7 +75,9 @@ pub(in crate::storage) const CONTROLS: &[Control<Flaw>] = &[
             "a_limited_open_opens_nothing_and_charges_nothing",
             "a_limited_verification_judges_nothing",
             "past_its_failures_a_strict_project_judges_nothing",
+            "the_refusal_of_a_verification_that_waits_longest_is_named",
             "a_limited_resend_changes_neither_session_nor_mail",
+            "a_refused_open_is_judged_anew",
         ],
     ),
     (
@@ -78,7 +90,10 @@ pub(in crate::storage) const CONTROLS: &[Control<Flaw>] = &[
     ),
     (
         Flaw::RacesOpens,
-        &["parallel_opens_are_admitted_quota_times"],
+        &[
+            "parallel_opens_are_admitted_quota_times",
+            "parallel_repeated_opens_open_once",
+        ],
     ),
     (
         Flaw::IgnoresTheExemption,
@@ -93,11 +108,17 @@ pub(in crate::storage) const CONTROLS: &[Control<Flaw>] = &[
         &["a_verification_charges_its_project_whatever_comes_of_it"],
     ),
     (
+        Flaw::HidesUnknownVerifications,
+        &["a_verification_charges_its_project_whatever_comes_of_it"],
+    ),
+    (
         Flaw::JudgesTheLimited,
         &[
             "a_limited_verification_judges_nothing",
             "parallel_verifications_are_judged_quota_times",
             "past_its_failures_a_strict_project_judges_nothing",
+            "the_refusal_of_a_verification_that_waits_longest_is_named",
+            "a_refused_verification_is_judged_anew",
         ],
     ),
     (
@@ -118,6 +139,23 @@ pub(in crate::storage) const CONTROLS: &[Control<Flaw>] = &[
             "a_test_key_touches_no_counter",
             "the_ledger_shows_what_was_charged_and_changes_nothing",
             "a_purge_forgets_no_failure",
+            "a_purge_forgets_failures_after_a_year",
+            "a_purge_ends_no_hold",
+            "a_purge_forgets_what_was_forgiven_after_a_year",
+            "a_repeated_guess_is_no_attempt",
+            "parallel_repeated_guesses_are_judged_once",
+            "a_refused_open_is_judged_anew",
+            "a_refused_verification_is_judged_anew",
+            "a_refused_resend_is_judged_anew",
+            "a_look_shows_the_failures_of_its_scope",
+            "a_release_over_the_installation_ends_every_hold",
+            "a_release_in_a_project_ends_the_hold_there_alone",
+            "after_a_release_failures_count_anew_there",
+            "after_a_success_elsewhere_nothing_is_forgiven",
+            "a_release_of_one_without_failures_changes_nothing",
+            "parallel_releases_release_once",
+            "an_erasure_in_a_project_leaves_the_others",
+            "each_act_is_written_down",
         ],
     ),
     (
@@ -127,11 +165,16 @@ pub(in crate::storage) const CONTROLS: &[Control<Flaw>] = &[
             "a_success_starts_the_address_anew",
             "past_its_failures_a_project_has_single_guesses",
             "past_its_failures_a_strict_project_judges_nothing",
+            "the_refusal_of_a_verification_that_waits_longest_is_named",
         ],
     ),
     (
         Flaw::ForgetsFailuresElsewhere,
-        &["failures_are_counted_over_projects"],
+        &[
+            "failures_are_counted_over_projects",
+            "after_a_release_failures_count_anew_there",
+            "after_a_success_elsewhere_nothing_is_forgiven",
+        ],
     ),
     (
         Flaw::CountsTheMalformed,
@@ -142,6 +185,7 @@ pub(in crate::storage) const CONTROLS: &[Control<Flaw>] = &[
         &[
             "a_success_starts_the_address_anew",
             "the_ladder_binds_sessions_opened_before",
+            "after_a_success_elsewhere_nothing_is_forgiven",
         ],
     ),
     (
@@ -155,18 +199,54 @@ pub(in crate::storage) const CONTROLS: &[Control<Flaw>] = &[
             "the_ladder_binds_sessions_opened_before",
             "parallel_guesses_over_sessions_stay_below_the_ladder",
             "a_hold_judges_and_mails_nothing",
+            "a_refused_verification_is_judged_anew",
+            "a_refused_resend_is_judged_anew",
+            "a_look_shows_the_failures_of_its_scope",
+            "after_a_release_failures_count_anew_there",
         ],
     ),
-    (Flaw::OpensTheHeld, &["a_hold_opens_nothing"]),
+    (
+        Flaw::OpensTheHeld,
+        &[
+            "a_hold_opens_nothing",
+            "a_refused_open_is_judged_anew",
+            "a_release_over_the_installation_ends_every_hold",
+            "a_release_in_a_project_ends_the_hold_there_alone",
+        ],
+    ),
     (Flaw::ChargesTheHeld, &["a_hold_opens_nothing"]),
     (
         Flaw::JudgesTheHeld,
         &[
             "a_hold_judges_and_mails_nothing",
             "past_its_failures_a_strict_project_judges_nothing",
+            "the_refusal_of_a_verification_that_waits_longest_is_named",
+            "a_refused_verification_is_judged_anew",
         ],
     ),
-    (Flaw::MailsTheHeld, &["a_hold_judges_and_mails_nothing"]),
+    (
+        Flaw::NamesFailuresFirst,
+        &["the_refusal_of_a_verification_that_waits_longest_is_named"],
+    ),
+    (
+        Flaw::NamesFailuresLast,
+        &["the_refusal_of_a_verification_that_waits_longest_is_named"],
+    ),
+    (
+        Flaw::TellsOfNoLastFailure,
+        &["past_its_failures_a_project_has_single_guesses"],
+    ),
+    (
+        Flaw::TellsOfEveryFailure,
+        &["past_its_failures_a_project_has_single_guesses"],
+    ),
+    (
+        Flaw::MailsTheHeld,
+        &[
+            "a_hold_judges_and_mails_nothing",
+            "a_refused_resend_is_judged_anew",
+        ],
+    ),
     (
         Flaw::ForgetsResends,
         &[
@@ -189,7 +269,13 @@ pub(in crate::storage) const CONTROLS: &[Control<Flaw>] = &[
             "parallel_resends_are_mailed_quota_times",
         ],
     ),
-    (Flaw::CountsTests, &["a_test_key_touches_no_counter"]),
+    (
+        Flaw::CountsTests,
+        &[
+            "a_test_key_touches_no_counter",
+            "another_command_under_the_key_is_refused",
+        ],
+    ),
     (
         Flaw::LedgerShowsOneSubject,
         &["the_ledger_shows_what_was_charged_and_changes_nothing"],
@@ -198,5 +284,28 @@ pub(in crate::storage) const CONTROLS: &[Control<Flaw>] = &[
         Flaw::LedgerForgetsWhatItShowed,
         &["the_ledger_shows_what_was_charged_and_changes_nothing"],
     ),
-    (Flaw::PurgeForgetsFailures, &["a_purge_forgets_no_failure"]),
+    (
+        Flaw::PurgeForgetsFailures,
+        &[
+            "a_purge_forgets_no_failure",
+            "a_purge_forgets_failures_after_a_year",
+            "a_purge_ends_no_hold",
+            "a_purge_forgets_what_was_forgiven_after_a_year",
+        ],
+    ),
+    (
+        Flaw::PurgeForgetsHolds,
+        &[
+            "a_purge_ends_no_hold",
+            "a_purge_forgets_what_was_forgiven_after_a_year",
+        ],
+    ),
+    (
+        Flaw::PurgeKeepsFailures,
+        &["a_purge_forgets_failures_after_a_year"],
+    ),
+    (
+        Flaw::PurgeKeepsTheForgiven,
+        &["a_purge_forgets_what_was_forgiven_after_a_year"],
+    ),
 ];

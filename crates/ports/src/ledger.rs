@@ -1,0 +1,173 @@
+//! What is counted: for whom, and how much of it.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::ops::{Range, RangeInclusive};
+
+use otpost_domain::{Bucket, ProjectName, Timestamp};
+
+use crate::{NetworkDigest, RecipientDigest};
+
+/// Whom something is counted for. All that is counted for one subject is one row.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Subject(Vec<u8>);
+
+impl Subject {
+    /// All projects together.
+    #[must_use]
+    pub fn installation() -> Self {
+        Self(vec![0])
+    }
+
+    /// A project.
+    #[must_use]
+    pub fn project(project: &ProjectName) -> Self {
+        Self::joined(1, &[], project)
+    }
+
+    /// A recipient, over all projects. Its failures are counted here.
+    #[must_use]
+    pub fn recipient(recipient: &RecipientDigest) -> Self {
+        Self([&[2], &recipient.0[..]].concat())
+    }
+
+    /// A recipient, as one project knows it.
+    #[must_use]
+    pub fn recipient_of(project: &ProjectName, recipient: &RecipientDigest) -> Self {
+        Self::joined(3, &recipient.0, project)
+    }
+
+    /// A network from which people reach a project.
+    #[must_use]
+    pub fn network_of(project: &ProjectName, network: &NetworkDigest) -> Self {
+        Self::joined(4, &network.0, project)
+    }
+
+    /// Every recipient, over all projects.
+    #[must_use]
+    pub fn recipients() -> Range<Self> {
+        Self(vec![2])..Self(vec![3])
+    }
+
+    /// A recipient, as any project knows it.
+    #[must_use]
+    pub fn recipient_in_projects(recipient: &RecipientDigest) -> RangeInclusive<Self> {
+        let first = [&[3], &recipient.0[..]].concat();
+        // A project's name follows, which is ASCII: every subject is below this one.
+        let last = [&first[..], &[u8::MAX]].concat();
+        Self(first)..=Self(last)
+    }
+
+    fn joined(kind: u8, digest: &[u8], project: &ProjectName) -> Self {
+        Self([&[kind], digest, project.as_str().as_bytes()].concat())
+    }
+
+    /// The subject that was kept as these bytes.
+    #[must_use]
+    pub fn from_bytes(bytes: Vec<u8>) -> Self {
+        Self(bytes)
+    }
+
+    /// The bytes to keep: no address and no network, only their digests.
+    #[must_use]
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Subject {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "Subject(kind {})",
+            self.0.first().copied().unwrap_or_default()
+        )
+    }
+}
+
+/// What is kept of one subject.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counters {
+    /// What it has used of its limits.
+    pub buckets: [Bucket; 3],
+    /// Of a recipient: wrong guesses since its last success. Of a recipient as one project knows
+    /// it: how many of those the project has forgiven.
+    pub failures: u32,
+    /// When the first of these failures was: those after a success are others.
+    pub failing_since: Option<Timestamp>,
+}
+
+/// The counters that a decision reads and writes.
+#[derive(Clone, Debug, Default)]
+pub struct Ledger {
+    rows: BTreeMap<Subject, Counters>,
+    changed: BTreeSet<Subject>,
+}
+
+impl Ledger {
+    /// A ledger of these rows. What has no row was never counted.
+    #[must_use]
+    pub fn new(rows: impl IntoIterator<Item = (Subject, Counters)>) -> Self {
+        Self {
+            rows: rows.into_iter().collect(),
+            changed: BTreeSet::new(),
+        }
+    }
+
+    /// What is kept of `subject`.
+    #[must_use]
+    pub fn counters(&self, subject: &Subject) -> Counters {
+        self.rows.get(subject).copied().unwrap_or_default()
+    }
+
+    /// The rows to write.
+    pub fn changes(&self) -> impl Iterator<Item = (&Subject, &Counters)> {
+        self.changed
+            .iter()
+            .filter_map(|subject| self.rows.get_key_value(subject))
+    }
+
+    /// Whether there is anything to write.
+    #[must_use]
+    pub fn is_changed(&self) -> bool {
+        !self.changed.is_empty()
+    }
+
+    /// Wrong guesses at a recipient since its last success, as `project` counts them: what it has
+    /// forgiven of these is left out.
+    #[must_use]
+    pub fn failures(&self, project: &ProjectName, recipient: &RecipientDigest) -> u32 {
+        let all = self.counters(&Subject::recipient(recipient));
+        let forgiven = self.counters(&Subject::recipient_of(project, recipient));
+        if forgiven.failing_since == all.failing_since {
+            all.failures.saturating_sub(forgiven.failures)
+        } else {
+            all.failures
+        }
+    }
+
+    /// Writes failures down, the first of which was at `failing_since`.
+    pub(crate) fn put_failures(
+        &mut self,
+        subject: &Subject,
+        failures: u32,
+        failing_since: Option<Timestamp>,
+    ) {
+        let counters = self.counters(subject);
+        self.put(
+            subject,
+            Counters {
+                failures,
+                failing_since,
+                ..counters
+            },
+        );
+    }
+
+    pub(crate) fn put(&mut self, subject: &Subject, counters: Counters) {
+        if self.counters(subject) != counters {
+            self.rows.insert(subject.clone(), counters);
+            self.changed.insert(subject.clone());
+        }
+    }
+}
