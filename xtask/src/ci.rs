@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use crate::problem::{Outcome, Problem};
-use crate::{arch, checks, demo, deny, suite};
+use crate::{arch, checks, demo, deny, spam, suite};
 
 struct Stage {
     name: &'static str,
@@ -11,7 +11,7 @@ struct Stage {
 }
 
 /// The quick ones first, so that most mistakes are told within a minute.
-const STAGES: [Stage; 7] = [
+const STAGES: [Stage; 8] = [
     Stage {
         name: "fmt",
         run: checks::format,
@@ -39,6 +39,10 @@ const STAGES: [Stage; 7] = [
     Stage {
         name: "demo",
         run: demo::run,
+    },
+    Stage {
+        name: "spam",
+        run: spam::run,
     },
 ];
 

@@ -9,6 +9,7 @@ mod arch;
 mod background;
 mod checks;
 mod ci;
+mod crash;
 mod demo;
 mod deny;
 mod environment;
@@ -17,6 +18,7 @@ mod otpost;
 mod problem;
 mod process;
 mod readme;
+mod spam;
 mod suite;
 
 use std::process::ExitCode;
@@ -27,8 +29,10 @@ const USAGE: &str = "\
 usage: cargo xtask COMMAND
 
   test    every test that needs no extra server, the documentation's examples included
-  ci      fmt, lint, arch, deny, docs, test, demo; stops at the first that fails
+  ci      fmt, lint, arch, deny, docs, test, demo, spam; stops at the first that fails
   demo    the real binary against a real SMTP server: send, read, verify
+  spam    what SpamAssassin thinks of every message
+  crash   the real binary killed under load 200 times, or as often as --kills N says: no mail is lost
   arch    what ARCHITECTURE.md promises: arrows, dependencies, paths, file sizes
   fmt     is everything formatted?
   lint    clippy, with warnings as errors
@@ -54,8 +58,11 @@ fn command(arguments: &[String]) -> Outcome {
         ["test"] => suite::all(),
         ["ci"] => ci::run(),
         ["demo"] => demo::run(),
+        ["spam"] => spam::run(),
         ["readme"] => readme::test(),
         ["arch"] => arch::check(),
+        ["crash"] => crash::run_for("200"),
+        ["crash", "--kills", kills] => crash::run_for(kills),
         ["fmt"] => checks::format(),
         ["lint"] => checks::lint(),
         ["docs"] => checks::docs(),

@@ -73,7 +73,9 @@ fn template(fields: &mut Fields, rules: &Rules<'_>) -> Result<TemplateName, Note
     if let Some(named) = shared_fields::template(fields, rules)? {
         return Ok(named);
     }
-    let fallback = rules.template(TEMPLATE_DEFAULT).or(rules.templates.first());
+    let fallback = rules
+        .template(TEMPLATE_DEFAULT)
+        .or(rules.templates().first());
     let fallback = fallback.ok_or_else(|| fields.refuse(TEMPLATE.name, "is not configured"))?;
     Ok(fallback.clone())
 }

@@ -43,7 +43,7 @@ pub(crate) fn template(
     if let Some(template) = rules.template(&name) {
         return Ok(Some(template.clone()));
     }
-    let known: Vec<_> = rules.templates.iter().map(TemplateName::as_str).collect();
+    let known: Vec<_> = rules.templates().iter().map(TemplateName::as_str).collect();
     Err(fields.refuse(
         TEMPLATE.name,
         &format!("must be one of: {}", known.join(", ")),

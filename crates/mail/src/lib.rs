@@ -8,20 +8,26 @@
 mod built_in;
 mod capture;
 mod catalogue;
+mod chains;
 mod discard;
+mod folder;
+mod layout;
 mod lifetime;
 mod lint;
 mod message;
 mod plural;
+mod proof;
 mod render;
 mod sender;
+mod shelf;
 mod smtp;
 mod texts;
 
 pub use capture::CaptureInbox;
 pub use discard::DiscardCourier;
-pub use lint::TemplateError;
+pub use lint::{TemplateError, TemplateErrors};
 pub use message::Message;
-pub use render::Renderer;
+pub use render::{Origin, Renderer};
 pub use sender::{Footer, Mailbox, Product, Sender, SenderError, Senders, Tone};
+pub use shelf::{Reading, check_templates};
 pub use smtp::{Credentials, Patience, RelayError, RelaySettings, Security, SmtpCourier};

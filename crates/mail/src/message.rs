@@ -9,7 +9,7 @@ use lettre::message::header::{
 };
 use lettre::message::{Body, Mailbox, MultiPart, SinglePart};
 use otpost_domain::{Address, Language, Timestamp};
-use otpost_ports::{DeliveryError, Letter, MessageId};
+use otpost_ports::{DeliveryError, Letter};
 
 use crate::Sender;
 use crate::catalogue::Content;
@@ -39,7 +39,7 @@ impl Message {
     ) -> Result<Self, DeliveryError> {
         let from = wire(sender.address())?;
         let to = wire(&letter.to)?;
-        let id = hex(&letter.message);
+        let id = letter.message;
         let message = lettre::Message::builder()
             .date(system_time(letter.now))
             .from(Mailbox::new(
@@ -116,9 +116,4 @@ fn list(headers: &Headers) -> Vec<(String, String)> {
 fn system_time(now: Timestamp) -> SystemTime {
     let millis = u64::try_from(now.as_millis()).unwrap_or(0);
     SystemTime::UNIX_EPOCH + Duration::from_millis(millis)
-}
-
-/// The identifier of a mail in lower-case hexadecimal digits.
-pub(crate) fn hex(id: &MessageId) -> String {
-    format!("{:032x}", u128::from_be_bytes(id.0))
 }

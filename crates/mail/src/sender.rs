@@ -1,6 +1,7 @@
 //! Who a message is from: address, product and footer, for the installation and for projects.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 
 use otpost_domain::{Address, AddressError, Language, ProjectName};
 
@@ -127,6 +128,8 @@ pub struct Sender {
     pub tone: Tone,
     /// What stands below them, by language.
     pub footer: BTreeMap<Language, Footer>,
+    /// The folder of texts and layouts of one's own; `None`: all is as built in.
+    pub templates: Option<PathBuf>,
 }
 
 impl Sender {
@@ -161,14 +164,6 @@ pub struct Senders {
     pub default: Sender,
     /// Whole senders: nothing is taken from `default`.
     pub projects: BTreeMap<ProjectName, Sender>,
-}
-
-impl Senders {
-    /// The sender of `project`.
-    #[must_use]
-    pub fn of(&self, project: &ProjectName) -> &Sender {
-        self.projects.get(project).unwrap_or(&self.default)
-    }
 }
 
 fn check(text: &str, what: &'static str) -> Result<(), SenderError> {
@@ -243,6 +238,7 @@ mod tests {
             product: Product::parse(" Acme ").unwrap(),
             tone: Tone::default(),
             footer: BTreeMap::from([(Language::new("zh-hant"), footer)]),
+            templates: None,
         };
         assert_eq!(sender.product(), "Acme");
         assert_eq!(

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{ArgGroup, Args, Parser, Subcommand};
 use otpost_domain::{AddressRange, Permission, Permissions};
 
 use crate::settings::Listen;
@@ -75,6 +75,18 @@ pub(crate) enum Command {
         /// What to do with it.
         #[command(subcommand)]
         command: RecipientCommand,
+    },
+    /// Show, retry and drop mails that wait or failed
+    Outbox {
+        /// What to do with them.
+        #[command(subcommand)]
+        command: OutboxCommand,
+    },
+    /// List, check and preview the messages
+    Template {
+        /// What to do with them.
+        #[command(subcommand)]
+        command: TemplateCommand,
     },
     /// Show what was done with projects, keys and recipients, and by whom
     Audit(AuditArgs),
@@ -223,6 +235,98 @@ pub(crate) struct RecipientArgs {
     /// Which database.
     #[command(flatten)]
     pub(crate) data: DataArgs,
+}
+
+/// What to do with mails.
+#[derive(Debug, Subcommand)]
+pub(crate) enum OutboxCommand {
+    /// List the mails that wait or failed, the newest first
+    List(OutboxListArgs),
+    /// Make a mail due now, whether it waits or failed
+    Retry(WhichMails),
+    /// Give a mail up for good: it is never sent, and not listed any more
+    Drop(WhichMails),
+}
+
+/// Which mails to list.
+#[derive(Debug, Args)]
+pub(crate) struct OutboxListArgs {
+    /// Only mails that failed
+    #[arg(long)]
+    pub(crate) failed: bool,
+    /// How many mails at most, the newest first
+    #[arg(long, value_name = "N", default_value_t = 50,
+          value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) limit: u32,
+    /// Which database.
+    #[command(flatten)]
+    pub(crate) data: DataArgs,
+}
+
+/// One mail, or all that failed.
+#[derive(Debug, Args)]
+#[command(group(ArgGroup::new("which").required(true).args(["id", "all_failed"])))]
+pub(crate) struct WhichMails {
+    /// Its identifier, as `outbox list` and its Message-ID show it, or the first digits of it
+    pub(crate) id: Option<String>,
+    /// Every mail that failed
+    #[arg(long)]
+    pub(crate) all_failed: bool,
+    /// Which database.
+    #[command(flatten)]
+    pub(crate) data: DataArgs,
+}
+
+/// What to do with messages.
+#[derive(Debug, Subcommand)]
+pub(crate) enum TemplateCommand {
+    /// List the templates with their languages, and where they are written
+    List {
+        /// Those of this project [default: of every project without settings of its own]
+        #[arg(long, value_name = "NAME")]
+        project: Option<String>,
+    },
+    /// Check texts and layouts: exit code 1, and a line `FILE:LINE: …` for each problem
+    Check {
+        /// The folder [default: every configured one]
+        #[arg(value_name = "DIR")]
+        folder: Option<PathBuf>,
+    },
+    /// Print a message with sample values
+    Preview(PreviewArgs),
+}
+
+/// Which message to print, and as what.
+#[derive(Debug, Args)]
+pub(crate) struct PreviewArgs {
+    /// The template
+    pub(crate) name: String,
+    /// The language, as a BCP 47 tag [default: that of the project]
+    #[arg(long, value_name = "TAG")]
+    pub(crate) language: Option<String>,
+    /// As this project sends it [default: as every project without settings of its own]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) project: Option<String>,
+    /// One of the caller's variables; may be given several times
+    #[arg(long = "variable", value_name = "NAME=VALUE", value_parser = variable)]
+    pub(crate) variables: Vec<(String, String)>,
+    /// Print the text part, as without any of these three
+    #[arg(long, group = "part")]
+    pub(crate) text: bool,
+    /// Print the HTML part
+    #[arg(long, group = "part")]
+    pub(crate) html: bool,
+    /// Print the whole message as it goes to a relay
+    #[arg(long, group = "part")]
+    pub(crate) eml: bool,
+    /// Write it to a file instead
+    #[arg(long, value_name = "FILE")]
+    pub(crate) to: Option<PathBuf>,
+}
+
+fn variable(text: &str) -> Result<(String, String), &'static str> {
+    let (name, value) = text.split_once('=').ok_or("write NAME=VALUE")?;
+    Ok((name.to_owned(), value.to_owned()))
 }
 
 /// What to show of the audit log.

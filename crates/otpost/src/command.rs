@@ -8,24 +8,27 @@ mod init;
 mod keys;
 mod migrate;
 mod moment;
+mod outbox;
 mod projects;
 mod recipients;
 mod secrets;
 mod send_test_mail;
 mod serve;
 mod table;
+mod templates;
 
 use std::os::unix::fs::MetadataExt as _;
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use otpost_domain::Address;
-use otpost_mail::{Renderer, SmtpCourier};
+use otpost_mail::{Reading, Renderer, SmtpCourier};
 use otpost_ports::{Actor, Vault};
 
 use crate::Failure;
 use crate::cli::{
-    Cli, Command, DataArgs, KeyCommand, ProjectCommand, RecipientCommand, SecretsCommand,
+    Cli, Command, DataArgs, KeyCommand, OutboxCommand, ProjectCommand, RecipientCommand,
+    SecretsCommand, TemplateCommand,
 };
 use crate::compose::{self, Base};
 use crate::settings::{self, Problems, Settings, Sources};
@@ -56,6 +59,8 @@ pub async fn run(cli: Cli) -> Result<(), Failure> {
         Command::Project { command } => project(config, command).await,
         Command::Key { command } => key(config, command).await,
         Command::Recipient { command } => recipient(config, command).await,
+        Command::Template { command } => template(config, command),
+        Command::Outbox { command } => outbox(config, command).await,
         Command::Audit(args) => {
             let base = base_of(config, &args.data).await?;
             audit::list(&base.audit(), &args).await
@@ -120,6 +125,32 @@ async fn recipient(config: Option<PathBuf>, command: RecipientCommand) -> Result
     }
 }
 
+fn template(config: Option<PathBuf>, command: TemplateCommand) -> Result<(), Failure> {
+    let settings = load(config)?;
+    match command {
+        TemplateCommand::List { project } => templates::list(&settings, project.as_deref()),
+        TemplateCommand::Check { folder } => templates::check(&settings, folder.as_deref()),
+        TemplateCommand::Preview(args) => templates::preview(&settings, &args),
+    }
+}
+
+async fn outbox(config: Option<PathBuf>, command: OutboxCommand) -> Result<(), Failure> {
+    match command {
+        OutboxCommand::List(args) => {
+            let base = base_of(config, &args.data).await?;
+            outbox::list(&base.postmaster(), &args).await
+        }
+        OutboxCommand::Retry(which) => {
+            let base = base_of(config, &which.data).await?;
+            outbox::retry(&base.postmaster(), &which).await
+        }
+        OutboxCommand::Drop(which) => {
+            let base = base_of(config, &which.data).await?;
+            outbox::drop(&base.postmaster(), &which).await
+        }
+    }
+}
+
 /// Who gives commands here: the name of the account, and behind `sudo` of the one before it.
 fn operator() -> Actor {
     let environment = settings::environment();
@@ -171,28 +202,24 @@ struct Prepared {
 fn prepare(settings: &Settings) -> Result<Prepared, Problems> {
     let database = compose::check_database_url(&settings.database.url);
     let vault = compose::vault_from_settings(&settings.secrets);
-    let renderer = compose::renderer_from_settings(settings, None);
-    let (renderer, smtp) = match renderer {
-        Ok(renderer) => {
-            let relays = &settings.mail.relays;
-            (
-                Ok(Arc::clone(&renderer)),
-                compose::smtp_from_settings(relays, renderer),
-            )
-        }
-        Err(problem) => (Err(problem.clone()), Err(problem)),
-    };
-    match (database, vault, renderer, smtp) {
-        (Ok(()), Ok(vault), Ok(renderer), Ok(smtp)) => Ok(Prepared {
+    let mails =
+        compose::renderer_from_settings(settings, None, Reading::Once).and_then(|renderer| {
+            let smtp = compose::smtp_from_settings(&settings.mail.relays, Arc::clone(&renderer));
+            let smtp = smtp.map_err(|problem| Problems(vec![problem]))?;
+            Ok((renderer, smtp))
+        });
+    match (database, vault, mails) {
+        (Ok(()), Ok(vault), Ok((renderer, smtp))) => Ok(Prepared {
             vault,
             renderer,
             smtp,
         }),
-        (database, vault, renderer, smtp) => {
-            let found = [database.err(), vault.err(), renderer.err(), smtp.err()];
-            let mut problems: Vec<_> = found.into_iter().flatten().collect();
-            problems.dedup();
-            Err(Problems(problems))
+        (database, vault, mails) => {
+            let found = [database.err(), vault.err()].into_iter().flatten();
+            let of_mails = mails
+                .err()
+                .map_or(Vec::new(), |Problems(problems)| problems);
+            Err(Problems(found.chain(of_mails).collect()))
         }
     }
 }

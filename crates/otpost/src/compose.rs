@@ -13,8 +13,8 @@ use otpost_domain::{AddressRange, Limit};
 use otpost_http::{Dev, Server};
 use otpost_ports::{Actor, Clock, Courier, Entropy, Vault};
 use otpost_service::{
-    Audit, Catalogue, Janitor, KeyUses, Keys, Mailer, MailerSettings, Otp, Policies, Ports,
-    Recipients,
+    Audit, Catalogues, Janitor, KeyUses, Keys, Mailer, MailerSettings, Otp, Policies, Ports,
+    Postmaster, Recipients,
 };
 use otpost_storage::Storage;
 use secrecy::{ExposeSecret as _, SecretString};
@@ -26,7 +26,7 @@ use crate::clock::SystemClock;
 use crate::settings::{Problem, Settings};
 
 pub(crate) use keys::vault_from_settings;
-pub(crate) use mails::renderer_from_settings;
+pub(crate) use mails::{renderer_from_settings, template_folders};
 pub(crate) use relays::smtp_from_settings;
 
 /// After a stop, everything has ended within this time, or is left as a crash would leave it.
@@ -87,6 +87,15 @@ impl Base {
         }
     }
 
+    /// The mails that wait or failed.
+    #[must_use]
+    pub(crate) fn postmaster(&self) -> Postmaster {
+        Postmaster {
+            outbox: Arc::new(self.storage.clone()),
+            clock: Arc::clone(&self.clock),
+        }
+    }
+
     /// The audit log.
     #[must_use]
     pub(crate) fn audit(&self) -> Audit {
@@ -140,7 +149,7 @@ pub(crate) struct Plan {
     /// What callers may ask.
     pub(crate) policies: Policies,
     /// The messages that there are.
-    pub(crate) catalogue: Catalogue,
+    pub(crate) catalogues: Arc<dyn Catalogues>,
     /// Whether test keys are accepted.
     pub(crate) test_keys: bool,
     /// Who takes the mails.
@@ -179,7 +188,7 @@ pub(crate) async fn run(
     let otp = Otp::new(
         ports(&base),
         plan.policies,
-        plan.catalogue,
+        plan.catalogues,
         plan.test_keys,
         mail_queued,
         Arc::clone(&key_uses),

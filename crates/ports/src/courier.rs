@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use otpost_domain::{Address, Code, Language, SessionId, TemplateName, Timestamp};
@@ -69,6 +70,8 @@ pub enum DeliveryError {
     Busy {
         /// What happened.
         cause: String,
+        /// When a relay may have a turn for it: so long from now, as far as anyone can tell.
+        wait: Duration,
     },
     /// This message is refused, whenever it is tried.
     #[error("the message is refused: {cause}")]

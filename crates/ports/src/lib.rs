@@ -5,6 +5,7 @@
 
 mod admit;
 mod audit;
+mod catalogue;
 mod clock;
 mod courier;
 mod decide;
@@ -23,6 +24,7 @@ mod vault;
 
 pub use admit::{Admitted, admit};
 pub use audit::{AUDIT_RETENTION_SECS, Actor, AuditAction, AuditEntry, AuditLog};
+pub use catalogue::{Catalogue, Catalogues};
 pub use clock::Clock;
 pub use courier::{Courier, DeliveryError, Letter, Reply};
 pub use decide::{Decided, Decision, Found, MailChange, decide};
@@ -33,7 +35,7 @@ pub use idempotency::{
 pub use inbox::{CapturedMessage, Inbox, InboxError, InboxFilter, Preview};
 pub use key_store::{KeyRecord, KeyStore, ProjectRecord};
 pub use ledger::{Counters, Ledger, Subject};
-pub use outbox::{Claim, LeaseToken, Outbox, OutboxEntry, Settlement};
+pub use outbox::{Claim, LeaseToken, Outbox, OutboxEntry, OutboxQuery, Settlement};
 pub use quota::{Charge, Counted, Limited, Quotas, RecipientLimits};
 pub use readiness::Readiness;
 pub use recipients::{Erased, RecipientRecord, RecipientStore, Scope, release};

@@ -1,9 +1,11 @@
 //! The mails that wait, handed out under leases.
 
-use async_trait::async_trait;
-use otpost_domain::{SessionId, Timestamp};
+use std::ops::RangeInclusive;
 
-use crate::{Delivery, Owner, Reply, StoreError, StoredSession};
+use async_trait::async_trait;
+use otpost_domain::{Session, SessionId, TemplateName, Timestamp};
+
+use crate::{Delivery, MessageId, Owner, Reply, StoreError, StoredSession};
 
 /// Proves that a lease is still held: 16 random bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,13 +50,38 @@ pub enum Settlement {
     },
 }
 
+/// Which mails an operator asks for.
+#[derive(Clone, Debug)]
+pub struct OutboxQuery {
+    /// Those that failed alone, not also those that wait.
+    pub is_failed_only: bool,
+    /// Those between the two alone.
+    pub messages: Option<RangeInclusive<MessageId>>,
+    /// At most so many.
+    pub limit: u32,
+}
+
+impl OutboxQuery {
+    /// Whatever waits or failed, at most `limit` mails.
+    #[must_use]
+    pub const fn any(limit: u32) -> Self {
+        Self {
+            is_failed_only: false,
+            messages: None,
+            limit,
+        }
+    }
+}
+
 /// A mail that waits or failed, for an operator to see.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OutboxEntry {
     /// Its session.
-    pub session: SessionId,
+    pub session: Session,
     /// Whose it is.
     pub owner: Owner,
+    /// Its purpose, which is also the message's template.
+    pub template: TemplateName,
     /// The mail.
     pub delivery: Delivery,
     /// What a relay said last.
@@ -84,18 +111,32 @@ pub trait Outbox: Send + Sync {
         settlement: Settlement,
     ) -> Result<bool, StoreError>;
 
-    /// The mails that wait or failed, the oldest sessions first, at most `limit`.
+    /// The mails that wait or failed, those that were dropped left out, the newest sessions first.
     ///
     /// # Errors
     ///
     /// Any [`StoreError`].
-    async fn list(&self, limit: u32) -> Result<Vec<OutboxEntry>, StoreError>;
+    async fn list(&self, query: OutboxQuery) -> Result<Vec<OutboxEntry>, StoreError>;
 
-    /// Makes a mail that waits or failed due at `now`. `false` when there is none of this
-    /// session.
+    /// Makes a mail that waits or failed due at `now`. `false` when it is not the mail of this
+    /// session any more, or was sent or dropped.
     ///
     /// # Errors
     ///
     /// Any [`StoreError`].
-    async fn retry(&self, id: &SessionId, now: Timestamp) -> Result<bool, StoreError>;
+    async fn retry(
+        &self,
+        id: &SessionId,
+        message: &MessageId,
+        now: Timestamp,
+    ) -> Result<bool, StoreError>;
+
+    /// Drops a mail that waits or failed, whoever holds it: it failed for good, and is neither
+    /// listed nor retried. `false` as with [`Outbox::retry`]. A try that is under way may still
+    /// end at a relay.
+    ///
+    /// # Errors
+    ///
+    /// Any [`StoreError`].
+    async fn discard(&self, id: &SessionId, message: &MessageId) -> Result<bool, StoreError>;
 }

@@ -2,6 +2,7 @@
 //! what became of its last mail.
 
 use core::fmt;
+use std::ops::RangeInclusive;
 
 use otpost_domain::{Code, Language, Mode, ProjectName, Session, TemplateName, Timestamp};
 
@@ -82,8 +83,34 @@ pub struct Context {
 }
 
 /// Identifies one mail, over all its tries: 16 random bytes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct MessageId(pub [u8; 16]);
+
+impl MessageId {
+    /// The identifiers that begin with these hexadecimal digits, 1 to 32 of them; `None` when they
+    /// are something else.
+    #[must_use]
+    pub fn beginning_with(digits: &str) -> Option<RangeInclusive<Self>> {
+        let is_hex = digits.bytes().all(|byte| byte.is_ascii_hexdigit());
+        if !is_hex || digits.is_empty() || digits.len() > 32 {
+            return None;
+        }
+        let filled = |with: char| {
+            let rest = std::iter::repeat_n(with, 32 - digits.len());
+            let whole: String = digits.chars().chain(rest).collect();
+            let number = u128::from_str_radix(&whole, 16).ok()?;
+            Some(Self(number.to_be_bytes()))
+        };
+        Some(filled('0')?..=filled('f')?)
+    }
+}
+
+/// In lower-case hexadecimal digits, as in the `Message-ID` of the mail.
+impl fmt::Display for MessageId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:032x}", u128::from_be_bytes(self.0))
+    }
+}
 
 /// What became of the last mail of a session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -169,6 +196,31 @@ impl StoredSession {
                 let secret = self.secret.as_ref().ok_or(VaultError::Tampered)?;
                 vault.derive(secret, id, &address, length, generation)
             }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn identifiers_are_found_by_their_first_digits() {
+        let message = MessageId([0xab; 16]);
+        let digits = message.to_string();
+        assert_eq!(digits, "ab".repeat(16));
+        for prefix in ["a", "AB", "aba", digits.as_str()] {
+            let range = MessageId::beginning_with(prefix).unwrap();
+            assert!(range.contains(&message), "{prefix}");
+            assert!(
+                !range.contains(&MessageId([0xac; 16])) || prefix == "a",
+                "{prefix}"
+            );
+            assert!(!range.contains(&MessageId([0xb0; 16])), "{prefix}");
+        }
+        let longer = format!("{digits}a");
+        for prefix in ["", "g", "+a", "a b", "\u{e4}", longer.as_str()] {
+            assert_eq!(MessageId::beginning_with(prefix), None, "{prefix}");
         }
     }
 }

@@ -16,6 +16,7 @@ mod limits;
 mod mailer;
 mod otp;
 mod policy;
+mod postmaster;
 mod recipients;
 mod resend;
 mod send;
@@ -27,8 +28,8 @@ mod verify;
 mod mocks;
 
 pub use otpost_ports::{
-    Actor, AuditEntry, Counted, DeliveryState, Erased, Limited, RecipientLimits, Scope,
-    StoredSession,
+    Actor, AuditEntry, Catalogue, Catalogues, Counted, DeliveryState, Erased, Limited, OutboxEntry,
+    RecipientLimits, Scope, StoredSession,
 };
 
 pub use access::{AccessError, Caller};
@@ -42,7 +43,8 @@ pub use keys::{KeyError, KeyView, Keys, NewKey};
 pub use limits::{Exempt, Limits};
 pub use mailer::{Mailer, MailerSettings};
 pub use otp::{Metered, Otp, Ports};
-pub use policy::{Catalogue, Policies, Policy, Rules, UnknownMembers};
+pub use policy::{Policies, Policy, Rules, UnknownMembers};
+pub use postmaster::{MailError, Postmaster, Retried};
 pub use recipients::{RecipientError, RecipientView, Recipients};
 pub use resend::{ResendAnswer, ResendRequest};
 pub use send::{SendError, SendRequest, Sent};

@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use otpost_domain::Mode;
 use otpost_ports::{Claim, Clock, Courier, Entropy, LeaseToken, Outbox, StoredSession, Vault};
+pub(crate) use schedule::is_of_use;
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -19,7 +20,8 @@ use crate::ServiceError;
 /// Bounds of the worker.
 #[derive(Clone, Copy, Debug)]
 pub struct MailerSettings {
-    /// Mails tried at a time.
+    /// Mails tried at a time. Most of them wait for a relay: with a few, those whose recipients'
+    /// domains stall would hold up the others.
     pub tries_at_once: usize,
     /// How long one try may take. Shorter than the lease, so that a mail is never with two
     /// couriers at a time.
@@ -36,7 +38,7 @@ pub struct MailerSettings {
 impl Default for MailerSettings {
     fn default() -> Self {
         Self {
-            tries_at_once: 16,
+            tries_at_once: 64,
             try_deadline: Duration::from_secs(20),
             lease_secs: 60,
             poll: Duration::from_millis(500),

@@ -7,14 +7,14 @@ use async_trait::async_trait;
 use mockall::mock;
 use otpost_domain::{KeyId, Language, Mode, SessionId, TemplateName, Timestamp};
 use otpost_ports::{
-    Admitted, Applied, AuditEntry, Command, Erased, KeyRecord, KeyStore, Ledger, Opening, Owner,
-    ProjectRecord, Purged, Readiness, RecipientDigest, RecipientRecord, RecipientStore, Scope,
-    SessionStore, StoreError, StoredSession, Subject,
+    Admitted, Applied, AuditEntry, Catalogue, Command, Erased, KeyRecord, KeyStore, Ledger,
+    Opening, Owner, ProjectRecord, Purged, Readiness, RecipientDigest, RecipientRecord,
+    RecipientStore, Scope, SessionStore, StoreError, StoredSession, Subject,
 };
 use otpost_testkit::{FakeVault, ManualClock, SeededEntropy, sample};
 use tokio::sync::Notify;
 
-use crate::{Caller, Catalogue, KeyUses, Otp, Policies, Ports};
+use crate::{Caller, KeyUses, Otp, Policies, Ports};
 
 mock! {
     pub(crate) Sessions {}
@@ -130,11 +130,12 @@ impl Bench {
                 .map(|name| TemplateName::parse(name).unwrap())
                 .to_vec(),
             languages: ["en", "de"].map(Language::new).to_vec(),
+            ..Catalogue::default()
         };
         Otp::new(
             ports,
             self.policies,
-            catalogue,
+            Arc::new(catalogue),
             self.accepts_test_keys,
             self.mail_queued,
             Arc::new(KeyUses::new(keys)),

@@ -5,13 +5,13 @@ use std::sync::{Arc, Mutex};
 
 use otpost_domain::{Bucket, SessionId, Timestamp};
 use otpost_ports::{
-    Clock, Counted, Entropy, KeyStore, Owner, Readiness, RecipientStore, SessionStore,
+    Catalogues, Clock, Counted, Entropy, KeyStore, Owner, Readiness, RecipientStore, SessionStore,
     StoredSession, Vault,
 };
 use tokio::sync::Notify;
 
 use crate::alarm::Alarms;
-use crate::{Caller, Catalogue, KeyUses, Policies, Rules, ServiceError};
+use crate::{Caller, KeyUses, Policies, Rules, ServiceError};
 
 /// The ports that the use cases stand on.
 #[derive(Clone)]
@@ -72,7 +72,7 @@ impl<T> Metered<T> {
 pub struct Otp {
     pub(crate) ports: Ports,
     pub(crate) policies: Policies,
-    pub(crate) catalogue: Catalogue,
+    pub(crate) catalogues: Arc<dyn Catalogues>,
     pub(crate) accepts_test_keys: bool,
     pub(crate) mail_queued: Arc<Notify>,
     pub(crate) key_uses: Arc<KeyUses>,
@@ -88,7 +88,7 @@ impl Otp {
     pub fn new(
         ports: Ports,
         policies: Policies,
-        catalogue: Catalogue,
+        catalogues: Arc<dyn Catalogues>,
         accepts_test_keys: bool,
         mail_queued: Arc<Notify>,
         key_uses: Arc<KeyUses>,
@@ -96,7 +96,7 @@ impl Otp {
         Self {
             ports,
             policies,
-            catalogue,
+            catalogues,
             accepts_test_keys,
             mail_queued,
             key_uses,
@@ -110,7 +110,7 @@ impl Otp {
     pub fn rules(&self, caller: &Caller) -> Rules<'_> {
         Rules {
             policy: self.policies.of(&caller.owner.project),
-            templates: &self.catalogue.templates,
+            catalogue: self.catalogues.of(&caller.owner.project),
             mode: caller.owner.mode,
         }
     }

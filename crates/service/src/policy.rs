@@ -2,12 +2,14 @@
 
 use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
+use std::sync::Arc;
 
 use crate::Limits;
 use otpost_domain::{
     Address, CodeLength, Language, Mode, Profile, ProjectName, ResendPolicy, TemplateName, Terms,
     TermsRecord,
 };
+use otpost_ports::Catalogue;
 
 /// What is done with a member of a request that is not known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -130,22 +132,13 @@ impl Policies {
     }
 }
 
-/// The messages that there are.
-#[derive(Clone, Debug)]
-pub struct Catalogue {
-    /// Every template.
-    pub templates: Vec<TemplateName>,
-    /// Every language that all templates exist in.
-    pub languages: Vec<Language>,
-}
-
 /// What one caller may ask: a policy seen through the mode of a key.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Rules<'a> {
     /// The policy of the caller's project.
     pub policy: &'a Policy,
-    /// Every template.
-    pub templates: &'a [TemplateName],
+    /// The messages of the caller's project.
+    pub catalogue: Arc<Catalogue>,
     /// The mode of the caller's key.
     pub mode: Mode,
 }
@@ -185,10 +178,16 @@ impl Rules<'_> {
         self.mode == Mode::Test || self.policy.reserved_domains || !address.is_reserved()
     }
 
+    /// Every template.
+    #[must_use]
+    pub fn templates(&self) -> &[TemplateName] {
+        &self.catalogue.templates
+    }
+
     /// The template called `name`.
     #[must_use]
     pub fn template(&self, name: &str) -> Option<&TemplateName> {
-        self.templates
+        self.templates()
             .iter()
             .find(|template| template.as_str() == name)
     }

@@ -129,7 +129,7 @@ impl Otp {
             address: vault.seal(&id, SealedField::Address, request.email.as_str().as_bytes())?,
             recipient: vault.digest(&FoldedAddress::of(&request.email)),
             template: request.template.clone(),
-            language: self.language(caller, &request.languages),
+            language: self.language(caller, request),
             variables: self.seal_variables(&id, &request.variables)?,
             is_exempt: policy.limits.exempts(&request.email),
         };
@@ -196,10 +196,12 @@ impl Otp {
     }
 
     /// The language of the first wish that can be met, else the project's.
-    fn language(&self, caller: &Caller, wishes: &[String]) -> Language {
+    fn language(&self, caller: &Caller, request: &SendRequest) -> Language {
+        let catalogue = self.catalogues.of(&caller.owner.project);
+        let there = catalogue.languages_of(&request.template);
+        let mut wishes = request.languages.iter();
         wishes
-            .iter()
-            .find_map(|wish| Language::nearest(&self.catalogue.languages, wish))
+            .find_map(|wish| Language::nearest(there, wish))
             .unwrap_or(&self.policies.of(&caller.owner.project).language)
             .clone()
     }

@@ -2,14 +2,17 @@
 
 use async_trait::async_trait;
 use otpost_domain::{SessionId, Timestamp};
-use otpost_ports::{Claim, LeaseToken, Outbox, OutboxEntry, Settlement, StoreError, StoredSession};
+use otpost_ports::{
+    Claim, LeaseToken, MessageId, Outbox, OutboxEntry, OutboxQuery, Settlement, StoreError,
+    StoredSession,
+};
 use sea_orm::sea_query::{CaseStatement, Expr, Value};
 use sea_orm::{
     ColumnTrait, Condition, ConnectionTrait, EntityTrait, ExprTrait, QueryFilter, QueryOrder,
     QuerySelect, SelectTwo, Set, UpdateMany,
 };
 
-use crate::convert::delivery::{DELIVERIES, FAILED, QUEUED, SENT, reply_columns};
+use crate::convert::delivery::{DELIVERIES, DROPPED, FAILED, QUEUED, SENT, reply_columns};
 use crate::convert::session::{Kept, SESSIONS};
 use crate::entity::{delivery, session};
 use crate::error::{reading, unavailable};
@@ -55,11 +58,11 @@ impl Outbox for Storage {
         write(self, update).await
     }
 
-    async fn list(&self, limit: u32) -> Result<Vec<OutboxEntry>, StoreError> {
+    async fn list(&self, query: OutboxQuery) -> Result<Vec<OutboxEntry>, StoreError> {
         let rows = delivery::Entity::find()
-            .filter(delivery::Column::State.is_in([QUEUED, FAILED]))
-            .order_by_asc(delivery::Column::SessionId)
-            .limit(u64::from(limit))
+            .filter(asked_for(&query))
+            .order_by_desc(delivery::Column::SessionId)
+            .limit(u64::from(query.limit))
             .find_also_related(session::Entity)
             .all(&self.reader)
             .await
@@ -67,13 +70,50 @@ impl Outbox for Storage {
         rows.into_iter().map(entry).collect()
     }
 
-    async fn retry(&self, id: &SessionId, now: Timestamp) -> Result<bool, StoreError> {
+    async fn retry(
+        &self,
+        id: &SessionId,
+        message: &MessageId,
+        now: Timestamp,
+    ) -> Result<bool, StoreError> {
         let update = delivery::Entity::update_many()
             .col_expr(delivery::Column::State, Expr::value(QUEUED))
             .col_expr(delivery::Column::DueAt, millis(now))
-            .filter(delivery::Column::SessionId.eq(id.as_bytes().to_vec()))
-            .filter(delivery::Column::State.is_in([QUEUED, FAILED]));
+            .filter(is_unsent(id, message));
         write(self, update).await
+    }
+
+    async fn discard(&self, id: &SessionId, message: &MessageId) -> Result<bool, StoreError> {
+        let update = delivery::Entity::update_many()
+            .col_expr(delivery::Column::State, Expr::value(DROPPED))
+            .col_expr(delivery::Column::LeaseToken, null_bytes())
+            .col_expr(delivery::Column::LeaseUntil, null_number())
+            .filter(is_unsent(id, message));
+        write(self, update).await
+    }
+}
+
+/// Of this session the mail with this identifier, if it waits or failed.
+fn is_unsent(id: &SessionId, message: &MessageId) -> Condition {
+    Condition::all()
+        .add(delivery::Column::SessionId.eq(id.as_bytes().to_vec()))
+        .add(delivery::Column::Message.eq(message.0.to_vec()))
+        .add(delivery::Column::State.is_in([QUEUED, FAILED]))
+}
+
+fn asked_for(query: &OutboxQuery) -> Condition {
+    let states: &[i16] = if query.is_failed_only {
+        &[FAILED]
+    } else {
+        &[QUEUED, FAILED]
+    };
+    let asked = Condition::all().add(delivery::Column::State.is_in(states.iter().copied()));
+    match &query.messages {
+        None => asked,
+        Some(range) => {
+            let [start, end] = [range.start(), range.end()].map(|message| message.0.to_vec());
+            asked.add(delivery::Column::Message.between(start, end))
+        }
     }
 }
 
@@ -193,8 +233,9 @@ fn entry(
         session, context, ..
     } = convert::session::read(session)?;
     Ok(OutboxEntry {
-        session: *session.id(),
+        session,
         owner: context.owner,
+        template: context.template,
         delivery: convert::delivery::read(&row)?,
         reply: convert::delivery::read_reply(&row)?,
     })

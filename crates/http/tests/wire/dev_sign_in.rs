@@ -217,6 +217,19 @@ fn another_site_can_send_no_form() {
 }
 
 #[test]
+fn a_form_that_cannot_be_read_is_refused_as_everything_is() {
+    let wire = start();
+    let json = Request::post("/dev/try/send", r#"{"email":"ada@example.com"}"#);
+    let no_address = Request::new("POST", "/dev/try/send")
+        .header("Content-Type", FORM)
+        .body("request=r");
+    for request in [json, no_address] {
+        let answer = wire.ask_in_vain(&request);
+        assert_eq!((answer.status, &*answer.code()), (400, "MALFORMED_REQUEST"));
+    }
+}
+
+#[test]
 fn the_key_is_on_no_page_and_no_page_runs_foreign_code() {
     let wire = start();
     let (cookie, _) = begin(&wire);

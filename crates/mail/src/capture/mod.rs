@@ -12,7 +12,6 @@ use otpost_ports::{
 };
 use tokio::sync::watch;
 
-use crate::message::hex;
 use crate::{Message, Renderer};
 use disk::{Filed, Folder};
 
@@ -151,7 +150,7 @@ impl Inbox for CaptureInbox {
 
 fn captured(letter: &Letter, message: Message) -> CapturedMessage {
     CapturedMessage {
-        id: hex(&letter.message),
+        id: letter.message.to_string(),
         to: letter.to.as_str().to_owned(),
         session_id: letter.session.to_string(),
         template: letter.template.as_str().to_owned(),

@@ -65,12 +65,20 @@ struct Streak {
 }
 
 impl Circuit {
-    fn is_open(&self, now: Instant) -> bool {
+    /// How long the relay is left alone yet, as far as anyone can tell; `None` when it may be
+    /// asked.
+    fn left_alone(&self, now: Instant) -> Option<Duration> {
         match &self.0 {
-            State::Closed(_) => false,
-            State::Open { until, .. } => now < *until,
-            State::Probing { .. } => true,
+            State::Closed(_) => None,
+            State::Open { until, .. } => (now < *until).then(|| *until - now),
+            // The probe may be back any moment.
+            State::Probing { .. } => Some(PAUSE_MIN),
         }
+    }
+
+    #[cfg(test)]
+    fn is_open(&self, now: Instant) -> bool {
+        self.left_alone(now).is_some()
     }
 
     fn admit(&mut self, now: Instant) -> Option<Pass> {
@@ -160,15 +168,19 @@ impl Breaker {
         }
     }
 
-    /// Whether the relay is not to be asked now.
-    pub(super) fn is_open(&self) -> bool {
-        self.circuit().is_open(Instant::now())
+    /// How long the relay is left alone yet; `None` when it may be asked.
+    pub(super) fn left_alone(&self) -> Option<Duration> {
+        self.circuit().left_alone(Instant::now())
     }
 
-    /// The leave to ask the relay; `None` while it is left alone.
-    pub(super) fn admit(&self) -> Option<Admission<'_>> {
-        let pass = self.circuit().admit(Instant::now())?;
-        Some(Admission {
+    /// The leave to ask the relay; while it is left alone, how long yet.
+    pub(super) fn admit(&self) -> Result<Admission<'_>, Duration> {
+        let now = Instant::now();
+        let mut circuit = self.circuit();
+        let Some(pass) = circuit.admit(now) else {
+            return Err(circuit.left_alone(now).unwrap_or_default());
+        };
+        Ok(Admission {
             breaker: self,
             pass: Some(pass),
         })
@@ -285,6 +297,25 @@ mod tests {
     }
 
     #[test]
+    fn who_is_passed_over_is_told_how_long() {
+        let now = Instant::now();
+        let mut circuit = opened(now);
+        assert_eq!(circuit.left_alone(now), Some(PAUSE_MIN));
+        assert_eq!(
+            circuit.left_alone(now + PAUSE_MIN / 4),
+            Some(PAUSE_MIN * 3 / 4)
+        );
+        let later = now + PAUSE_MIN;
+        assert_eq!(circuit.left_alone(later), None);
+        circuit.admit(later);
+        assert_eq!(
+            circuit.left_alone(later),
+            Some(PAUSE_MIN),
+            "the probe is on its way"
+        );
+    }
+
+    #[test]
     fn pauses_double_up_to_their_bound_and_begin_small_again() {
         let mut now = Instant::now();
         let mut circuit = opened(now);
@@ -348,11 +379,11 @@ mod tests {
         for _ in 0..2 * FAILURES_MAX {
             drop(breaker.admit().unwrap());
         }
-        assert!(!breaker.is_open());
+        assert_eq!(breaker.left_alone(), None);
         for _ in 0..FAILURES_MAX {
             breaker.admit().unwrap().report(Evidence::Fails);
         }
-        assert!(breaker.is_open());
-        assert!(breaker.admit().is_none());
+        assert!(breaker.left_alone().is_some_and(|wait| wait <= PAUSE_MIN));
+        assert!(breaker.admit().is_err_and(|wait| wait <= PAUSE_MIN));
     }
 }

@@ -15,6 +15,9 @@ const SUSPECT_FOR: Duration = Duration::from_mins(1);
 const PROVEN_FOR: Duration = Duration::from_mins(10);
 /// How often those that wait look whether the domain that they wait for got stuck.
 const GLANCE: Duration = Duration::from_millis(250);
+/// Who may have no place for a stuck domain is to come back after as long as it is stuck already,
+/// and at most so long.
+const STUCK_WAIT_MAX: Duration = Duration::from_secs(10);
 /// Domains are forgotten once there are twice as many as last time, and at least so many.
 const FORGET_MIN: usize = 64;
 
@@ -34,8 +37,8 @@ enum Entry {
     Granted(Visit),
     /// Others have what this domain may have, and are quick: a place will be free soon.
     Full,
-    /// The domain is a suspect, and enough of the connections are stuck already.
-    Stuck,
+    /// The domain is a suspect, for so long already, and enough of the connections are stuck.
+    Stuck(Duration),
 }
 
 /// One exchange, from the moment it has a place.
@@ -83,6 +86,12 @@ impl Domain {
         self.has_stalled(now) || self.stuck(now) > 0
     }
 
+    /// Since when it gave reason to suspect it.
+    fn suspect_since(&self, now: Instant) -> Option<Instant> {
+        let stalled = self.stalled_at.filter(|_| self.has_stalled(now));
+        self.running.iter().copied().chain(stalled).min()
+    }
+
     fn has_stalled(&self, now: Instant) -> bool {
         self.stalled_at
             .is_some_and(|at| now.duration_since(at) < SUSPECT_FOR)
@@ -114,7 +123,8 @@ impl Ledger {
         let stuck = || -> usize { self.domains.values().map(|each| each.stuck(now)).sum() };
         let is_full = places >= share || (!is_proven && self.unproven >= share);
         if is_suspect && (is_full || stuck() >= stuck_max) {
-            return Entry::Stuck;
+            let since = domain.and_then(|domain| domain.suspect_since(now));
+            return Entry::Stuck(since.map_or(Duration::ZERO, |since| now - since));
         }
         if is_full {
             return Entry::Full;
@@ -174,16 +184,20 @@ impl Domains {
         }
     }
 
-    /// A place for a message to `name`; `None` when there is none until `by`, or when nobody
-    /// should wait for one.
-    pub(super) async fn enter<'a>(&'a self, name: &'a str, by: Instant) -> Option<Place<'a>> {
+    /// A place for a message to `name`. When there is none until `by`, or when nobody should wait
+    /// for one: after which time to ask again.
+    pub(super) async fn enter<'a>(
+        &'a self,
+        name: &'a str,
+        by: Instant,
+    ) -> Result<Place<'a>, Duration> {
         loop {
             let freed = self.freed.notified();
             let now = Instant::now();
             let entry = self.ledger().enter(name, now);
             match entry {
                 Entry::Granted(visit) => {
-                    return Some(Place {
+                    return Ok(Place {
                         domains: self,
                         name,
                         visit,
@@ -194,7 +208,9 @@ impl Domains {
                     // Woken or not, it looks again.
                     let _ = timeout_at(by.min(now + GLANCE), freed).await;
                 }
-                Entry::Full | Entry::Stuck => return None,
+                // Others waited as long and were served.
+                Entry::Full => return Err(Duration::ZERO),
+                Entry::Stuck(since) => return Err(since.min(STUCK_WAIT_MAX)),
             }
         }
     }
@@ -243,7 +259,7 @@ mod tests {
                 ledger.begin(name, &mut visit, now);
                 Ok(visit)
             }
-            refused @ (Entry::Full | Entry::Stuck) => Err(refused),
+            refused @ (Entry::Full | Entry::Stuck(_)) => Err(refused),
         }
     }
 
@@ -296,7 +312,8 @@ mod tests {
         }
         let later = start + STUCK_AFTER;
         // Four are stuck: others may try up to their share, and none once a fifth is stuck too.
-        assert_eq!(fill(&mut ledger, "slow.example", later), (4, Entry::Stuck));
+        let stuck = Entry::Stuck(STUCK_AFTER);
+        assert_eq!(fill(&mut ledger, "slow.example", later), (4, stuck));
         let began = Some(later);
         let is_proven = false;
         let last = Visit { is_proven, began };
@@ -305,7 +322,8 @@ mod tests {
         ledger.leave("slow.example", last, Ending::Other, later);
 
         let later = later + STUCK_AFTER;
-        assert_eq!(fill(&mut ledger, "slow.example", later), (0, Entry::Stuck));
+        let stuck = Entry::Stuck(2 * STUCK_AFTER);
+        assert_eq!(fill(&mut ledger, "slow.example", later), (0, stuck));
         assert_eq!(fill(&mut ledger, "works.example", later), (8, Entry::Full));
     }
 
@@ -326,7 +344,8 @@ mod tests {
         let mut ledger = Ledger::new(10);
         visit(&mut ledger, "slow.example", Ending::Stalled, start);
         let first = begin(&mut ledger, "slow.example", start).unwrap();
-        assert_eq!(fill(&mut ledger, "slow.example", start), (4, Entry::Stuck));
+        let stuck = Entry::Stuck(Duration::ZERO);
+        assert_eq!(fill(&mut ledger, "slow.example", start), (4, stuck));
         ledger.leave("slow.example", first, Ending::Taken, start);
         assert_eq!(fill(&mut ledger, "slow.example", start), (4, Entry::Full));
 
@@ -377,19 +396,20 @@ mod tests {
             place.begin();
             held.push(place);
         }
-        assert!(domains.enter("slow.example", by).await.is_none());
+        let told = domains.enter("slow.example", by).await.err();
+        assert!(told.is_some_and(|wait| wait >= STUCK_AFTER), "{told:?}");
         let waited = start.elapsed();
         assert!(
             waited >= STUCK_AFTER && waited < STUCK_AFTER + GLANCE,
             "{waited:?}"
         );
-        assert!(domains.enter("works.example", by).await.is_some());
+        assert!(domains.enter("works.example", by).await.is_ok());
 
         let place = held.pop().unwrap();
         tokio::join!(
             async {
                 let entered = domains.enter("other.example", by).await;
-                assert!(entered.is_some());
+                assert!(entered.is_ok());
             },
             async { place.end(Ending::Taken) },
         );

@@ -3,6 +3,7 @@
 use std::error::Error as _;
 use std::fmt;
 use std::io;
+use std::time::Duration;
 
 use lettre::transport::smtp;
 use otpost_ports::{DeliveryError, Reply};
@@ -70,6 +71,8 @@ pub(super) struct Failure {
     pub(super) reply: Option<Reply>,
     /// In words without anything that a relay said, for that may name the recipient.
     pub(super) cause: String,
+    /// When there may be a turn: so long from now. Nothing where it had one.
+    pub(super) wait: Duration,
 }
 
 impl Failure {
@@ -78,6 +81,15 @@ impl Failure {
             stage,
             reply: None,
             cause: cause.into(),
+            wait: Duration::ZERO,
+        }
+    }
+
+    /// It was not even asked, and may be so long from now.
+    pub(super) fn no_turn(cause: &str, wait: Duration) -> Self {
+        Self {
+            wait,
+            ..Self::new(Stage::Turn, cause)
         }
     }
 
@@ -103,9 +115,8 @@ impl Failure {
         let enhanced = error.source().and_then(|text| enhanced(&text.to_string()));
         let reply = Reply { code, enhanced };
         Self {
-            stage,
             reply: Some(reply),
-            cause: reply.to_string(),
+            ..Self::new(stage, reply.to_string())
         }
     }
 
@@ -194,11 +205,9 @@ mod tests {
             code,
             enhanced: None,
         });
-        let cause = String::new();
         Failure {
-            stage,
             reply,
-            cause,
+            ..Failure::new(stage, "")
         }
     }
 

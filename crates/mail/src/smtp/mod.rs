@@ -88,7 +88,9 @@ impl SmtpCourier {
             .collect();
         let cause = causes.join("; ");
         if troubles.iter().all(|(_, trouble)| trouble.is_busy()) {
-            return Err(DeliveryError::Busy { cause });
+            let waits = troubles.iter().map(|(_, trouble)| trouble.wait);
+            let wait = waits.min().unwrap_or_default();
+            return Err(DeliveryError::Busy { cause, wait });
         }
         let reply = troubles.iter().rev().find_map(|(_, trouble)| trouble.reply);
         Err(DeliveryError::Transient { cause, reply })

@@ -78,14 +78,14 @@ impl Relay {
 
     /// Hands `message` over. Whatever fails, or when this is dropped, its connection is closed.
     pub(super) async fn send(&self, message: &Message, budget: Budget) -> Result<(), Failure> {
-        let left_alone = || Failure::new(Stage::Turn, "it failed too often, and is left alone");
-        if self.breaker.is_open() {
-            return Err(left_alone());
+        let left_alone = |wait| Failure::no_turn("it failed too often, and is left alone", wait);
+        if let Some(wait) = self.breaker.left_alone() {
+            return Err(left_alone(wait));
         }
         let domain = message.recipient.domain();
         let mut turn = self.turn(domain, budget.turn).await?;
         // It may have begun to fail while the message waited.
-        let admission = self.breaker.admit().ok_or_else(left_alone)?;
+        let admission = self.breaker.admit().map_err(left_alone)?;
         turn.place.begin();
         let deadlines = Deadlines {
             ready_by: budget.done_by.min(Instant::now() + budget.ready),
@@ -126,14 +126,15 @@ impl Relay {
     /// ends: so there are never more than turns, but for those that just say good-bye.
     async fn turn<'a>(&'a self, domain: &'a str, wait: Duration) -> Result<Turn<'a>, Failure> {
         let by = Instant::now() + wait;
-        let busy = || Failure::new(Stage::Turn, "it is busy");
-        let place = self.domains.enter(domain, by).await.ok_or_else(busy)?;
+        let busy = |wait| Failure::no_turn("it is busy", wait);
+        let place = self.domains.enter(domain, by).await.map_err(busy)?;
         // The inner error is that of a semaphore that was closed, and nobody closes it.
         let Ok(Ok(permit)) = timeout_at(by, self.connections.acquire()).await else {
-            return Err(busy());
+            // Others waited as long and were served: its turn is next.
+            return Err(busy(Duration::ZERO));
         };
         if let Some(pace) = &self.pace {
-            sleep_until(pace.reserve(by).ok_or_else(busy)?).await;
+            sleep_until(pace.reserve(by).map_err(busy)?).await;
         }
         Ok(Turn {
             place,
@@ -156,16 +157,16 @@ impl Pace {
         }
     }
 
-    /// The next free instant; `None`, and none is taken, when that is later than `by`.
-    fn reserve(&self, by: Instant) -> Option<Instant> {
+    /// The next free instant; how far it is, and it is not taken, when that is later than `by`.
+    fn reserve(&self, by: Instant) -> Result<Instant, Duration> {
         let now = Instant::now();
         let mut next = self.next.lock().unwrap_or_else(PoisonError::into_inner);
         let slot = (*next).max(now);
         if slot > by {
-            return None;
+            return Err(slot - now);
         }
         *next = slot + self.interval;
-        Some(slot)
+        Ok(slot)
     }
 }
 
@@ -193,9 +194,10 @@ mod tests {
         let slots: Vec<_> = (0..5).map(|_| pace.reserve(by)).collect();
         let first = slots[0].unwrap();
         let waits: Vec<_> = slots
-            .iter()
+            .into_iter()
             .map(|slot| slot.map(|slot| (slot - first).as_secs()))
+            .map(|slot| slot.map_err(|wait| wait.as_secs_f64().ceil()))
             .collect();
-        assert_eq!(waits, [Some(0), Some(2), Some(4), None, None]);
+        assert_eq!(waits, [Ok(0), Ok(2), Ok(4), Err(6.0), Err(6.0)]);
     }
 }

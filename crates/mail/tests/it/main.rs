@@ -12,6 +12,7 @@ mod smtp;
 mod smtp_failover;
 mod smtp_fairness;
 mod smtp_faults;
+mod templates;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, LazyLock};
@@ -19,7 +20,7 @@ use std::time::Duration;
 
 use otpost_domain::Language;
 use otpost_mail::{
-    Footer, Mailbox, Message, Patience, Product, RelaySettings, Renderer, Sender, Senders,
+    Footer, Mailbox, Message, Patience, Product, Reading, RelaySettings, Renderer, Sender, Senders,
     SmtpCourier, Tone,
 };
 use otpost_ports::Letter;
@@ -35,6 +36,7 @@ fn renderer() -> Arc<Renderer> {
             product: Product::parse(product).unwrap(),
             tone: Tone::Formal,
             footer: BTreeMap::new(),
+            templates: None,
         };
         let footer = Footer::parse("Bücher & Söhne GmbH\nAmtsgericht Köln HRB 1").unwrap();
         let acme = sender("no-reply@acme.example", "Acme");
@@ -53,7 +55,7 @@ fn renderer() -> Arc<Renderer> {
             default: acme,
             projects: BTreeMap::from(projects),
         };
-        Arc::new(Renderer::new(senders).unwrap())
+        Arc::new(Renderer::new(senders, Reading::Once).unwrap())
     });
     Arc::clone(&RENDERER)
 }

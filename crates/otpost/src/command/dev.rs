@@ -10,9 +10,9 @@ use std::sync::Arc;
 
 use otpost_domain::ApiKey;
 use otpost_http::Dev;
-use otpost_mail::{CaptureInbox, Mailbox, Renderer};
+use otpost_mail::{CaptureInbox, Mailbox, Reading, Renderer};
 use otpost_ports::Actor;
-use otpost_service::{Catalogue, InboxReader};
+use otpost_service::InboxReader;
 use secrecy::SecretString;
 
 use self::banner::Banner;
@@ -24,7 +24,7 @@ use crate::settings::{self, Defaults, Listen, Problems, Secrets, Settings, Sourc
 use crate::{Failure, logging, say, shutdown};
 
 /// The sender where none is configured.
-const SENDER: &str = "otpost <no-reply@otpost.test>";
+pub(super) const SENDER: &str = "otpost <no-reply@otpost.test>";
 
 /// What a command needs to work on the database of the development run in `folder`.
 pub(super) fn existing(folder: &Path) -> Result<(SecretString, Secrets), Failure> {
@@ -45,8 +45,8 @@ pub(super) async fn run(config: Option<PathBuf>, args: DevArgs) -> Result<(), Fa
     let settings = settings(config)?;
     logging::start(&settings.log)?;
     let (data, _lock) = Data::open(&args.data)?;
-    let renderer = compose::renderer_from_settings(&settings, Some(&Mailbox::parse(SENDER)?))
-        .map_err(|problem| Problems(vec![problem]))?;
+    let sender = Mailbox::parse(SENDER)?;
+    let renderer = compose::renderer_from_settings(&settings, Some(&sender), Reading::Watching)?;
     let vault = compose::vault_from_settings(&data.secrets()?)
         .map_err(|problem| problem.in_file(&data.secrets_file()))?;
     let stop = shutdown::on_signals()?;
@@ -84,14 +84,11 @@ fn plan(
     place: &Listen,
     key: &ApiKey,
 ) -> Result<Plan, Failure> {
-    let catalogue = Catalogue {
-        templates: renderer.templates(),
-        languages: renderer.languages(),
-    };
-    let inbox = Arc::new(CaptureInbox::open(&data.inbox_folder(), renderer)?);
+    let inbox = CaptureInbox::open(&data.inbox_folder(), Arc::clone(&renderer))?;
+    let inbox = Arc::new(inbox);
     Ok(Plan {
         policies: compose::policies_from_settings(settings),
-        catalogue,
+        catalogues: renderer,
         test_keys: true,
         couriers: Couriers {
             live: Arc::<CaptureInbox>::clone(&inbox),

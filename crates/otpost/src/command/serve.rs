@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use otpost_mail::DiscardCourier;
 use otpost_ports::KeyStore as _;
-use otpost_service::Catalogue;
 
 use super::Prepared;
 use crate::compose::{self, Base, Couriers, Plan};
@@ -27,10 +26,7 @@ pub(super) async fn run(settings: Settings) -> Result<(), Failure> {
     warn_of_unknown_projects(&base, &settings).await?;
     let plan = Plan {
         policies: compose::policies_from_settings(&settings),
-        catalogue: Catalogue {
-            templates: renderer.templates(),
-            languages: renderer.languages(),
-        },
+        catalogues: renderer,
         test_keys: settings.server.test_keys,
         couriers: Couriers {
             live: Arc::new(smtp),

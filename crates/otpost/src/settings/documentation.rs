@@ -25,8 +25,8 @@ environment.
 - **Unknown names** are refused, wherever they stand. `otpost check-config` says all that is wrong.
 
 `otpost dev` needs no configuration. It reads `--config` or `./otpost.toml` and the environment for
-`mail.from`, `mail.product`, `mail.locale`, `mail.tone`, `mail.footer`, `policy`, `limits`, `projects`,
-`log`, `server.cors_origins`, `server.trusted_proxies` and `server.workers`; database, secrets and messages are in its own folder.
+`mail.from`, `mail.product`, `mail.locale`, `mail.tone`, `mail.footer`, `mail.templates`, `policy`, `limits`,
+`projects`, `log`, `server.cors_origins`, `server.trusted_proxies` and `server.workers`; database, secrets and messages are in its own folder.
 ";
 
 /// `docs/configuration.md`.

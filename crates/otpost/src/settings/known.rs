@@ -153,6 +153,14 @@ pub(crate) const SETTINGS: &[Setting] = &[
          law of your country wants below a business letter. There is one for each language.",
     ),
     Setting::new(
+        "mail.templates",
+        Kind::Text,
+        None,
+        "A folder of texts and layouts of your own: `LANGUAGE.texts`, `LANGUAGE.informal.texts`, \
+         `layout.html` and `layout.txt`. What they leave out is as built in. See \
+         [messages.md](messages.md); `otpost template check` says what is wrong with them.",
+    ),
+    Setting::new(
         "mail.relays",
         Kind::Relays,
         Some("[]"),
@@ -352,6 +360,13 @@ pub(crate) const SETTINGS: &[Setting] = &[
         Kind::Choice(&["formal", "informal"]),
         None,
         "The project's own tone.",
+    ),
+    Setting::new(
+        "projects.NAME.templates",
+        Kind::Text,
+        None,
+        "The project's own folder of texts and layouts, in place of `mail.templates`; `\"\"` for \
+         none.",
     ),
     Setting::new(
         "projects.NAME.footer.LOCALE",

@@ -28,6 +28,8 @@ pub(crate) struct Sending {
     pub(crate) tone: Tone,
     /// What stands below a mail, by language, its tag in lower case.
     pub(crate) footer: BTreeMap<Language, Footer>,
+    /// The folder of texts and layouts of one's own.
+    pub(crate) templates: Option<PathBuf>,
 }
 
 /// One relay as it is configured.
@@ -67,12 +69,19 @@ impl Sending {
         });
         let mut footer = base.footer.clone();
         footer.extend(footers(reader, &path("footer")));
+        let templates = reader.text(&path("templates"));
+        let templates = match templates.as_deref() {
+            None => base.templates.clone(),
+            Some("") => None,
+            Some(folder) => Some(PathBuf::from(folder)),
+        };
         Self {
             from: from.or_else(|| base.from.clone()),
             product: product.unwrap_or_else(|| base.product.clone()),
             locale: locale.unwrap_or_else(|| base.locale.clone()),
             tone: tone.unwrap_or(base.tone),
             footer,
+            templates,
         }
     }
 }
@@ -85,6 +94,7 @@ impl Mail {
             locale: Language::new("en"),
             tone: Tone::default(),
             footer: BTreeMap::new(),
+            templates: None,
         };
         Self {
             sending: Sending::read(reader, "mail.", &base),

@@ -56,7 +56,7 @@ impl Attacker {
         };
         let catalogue = Catalogue {
             templates: vec![template("login")],
-            languages: vec![],
+            ..Catalogue::default()
         };
         let mut owner = sample::owner();
         owner.mode = Mode::Live;
@@ -64,7 +64,7 @@ impl Attacker {
             otp: Otp::new(
                 ports,
                 policies,
-                catalogue,
+                Arc::new(catalogue),
                 false,
                 Arc::new(Notify::new()),
                 Arc::new(KeyUses::new(store)),

@@ -67,14 +67,14 @@ impl Bench {
         };
         let catalogue = Catalogue {
             templates: vec![template("login")],
-            languages: vec![],
+            ..Catalogue::default()
         };
         let uses = Arc::new(KeyUses::new(storage.clone()));
         Self {
             otp: Otp::new(
                 ports,
                 policies,
-                catalogue,
+                Arc::new(catalogue),
                 false,
                 Arc::new(Notify::new()),
                 uses,

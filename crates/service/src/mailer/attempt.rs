@@ -9,7 +9,7 @@ use otpost_ports::{
 use tokio_util::sync::CancellationToken;
 
 use super::Mailer;
-use super::schedule::{is_of_use, next_try};
+use super::schedule::{is_of_use, next_try, next_turn};
 
 /// Pauses before settling is tried again while the storage is away; together less than a lease.
 const SETTLE_PAUSES: [Duration; 5] = [
@@ -19,9 +19,6 @@ const SETTLE_PAUSES: [Duration; 5] = [
     Duration::from_secs(5),
     Duration::from_secs(10),
 ];
-
-/// When a mail that found no turn asks for one again.
-const TURN_PAUSE_SECS: u32 = 1;
 
 impl Mailer {
     /// Tries one leased mail and settles its lease.
@@ -99,7 +96,9 @@ impl Mailer {
         let in_time = tokio::time::timeout(deadline, courier.deliver(letter));
         let delivered = tokio::select! {
             delivered = in_time => delivered.unwrap_or_else(|_| Err(took_too_long())),
-            () = self.end_of_grace(stop) => return self.released(0),
+            () = self.end_of_grace(stop) => {
+                return Settlement::Released { due_at: self.clock.now() };
+            }
         };
         match delivered {
             Ok(()) => {
@@ -107,16 +106,23 @@ impl Mailer {
                 Settlement::Sent
             }
             Err(DeliveryError::Permanent { cause, reply }) => {
-                tracing::error!(session, cause, "mail failed for good");
+                tracing::error!(
+                    session,
+                    cause,
+                    reply = reply.map(tracing::field::display),
+                    "mail failed for good"
+                );
                 Settlement::Failed { reply }
             }
             Err(DeliveryError::Transient { cause, reply }) => {
                 tracing::warn!(session, cause, "mail not sent yet");
                 self.retry(stored, reply)
             }
-            Err(DeliveryError::Busy { cause }) => {
-                tracing::debug!(session, cause, "mail waits for its turn");
-                self.released(TURN_PAUSE_SECS)
+            Err(DeliveryError::Busy { cause, wait }) => {
+                tracing::debug!(session, cause, ?wait, "mail waits for its turn");
+                Settlement::Released {
+                    due_at: next_turn(&stored.session, wait, self.clock.now()),
+                }
             }
         }
     }
@@ -134,12 +140,6 @@ impl Mailer {
             due_at: next_try(&stored.session, tries, self.clock.now()),
             was_due_at: stored.delivery.due_at,
             reply,
-        }
-    }
-
-    fn released(&self, pause_secs: u32) -> Settlement {
-        Settlement::Released {
-            due_at: self.clock.now().plus_secs(pause_secs),
         }
     }
 

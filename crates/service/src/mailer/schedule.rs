@@ -1,5 +1,7 @@
 //! When a mail is tried again, and when it is of use no more.
 
+use std::time::Duration;
+
 use otpost_domain::{Session, Standing, Status, Timestamp};
 
 /// Seconds before each further try; the last one repeats.
@@ -7,6 +9,11 @@ const BACKOFF_SECS: [u32; 4] = [1, 4, 15, 60];
 /// A repeat is of use only while the reader has so many seconds left to answer, or a third of the
 /// lifetime where that is less.
 const REMAINING_SECS_MIN: u32 = 30;
+
+/// How soon a mail that found no turn asks for one again, whatever it was told.
+const TURN_MIN: Duration = Duration::from_secs(1);
+/// And how late: things change.
+const TURN_MAX: Duration = Duration::from_secs(30);
 
 /// When the mail of `session` is due again after `tries` failed tries. The last time at which a
 /// repeat is of use is never passed over.
@@ -16,8 +23,21 @@ pub(super) fn next_try(session: &Session, tries: u32, now: Timestamp) -> Timesta
     now.plus_secs(wait).min(last_repeat(session)).max(now)
 }
 
+/// When a mail that found no turn is due again, told to come back after `wait`. The last time at
+/// which a repeat is of use is never passed over.
+pub(super) fn next_turn(session: &Session, wait: Duration, now: Timestamp) -> Timestamp {
+    let after = |wait: Duration| {
+        let millis = i64::try_from(wait.as_millis()).unwrap_or(i64::MAX);
+        Timestamp::from_millis(now.as_millis().saturating_add(millis))
+    };
+    let soonest = after(TURN_MIN);
+    after(wait.min(TURN_MAX))
+        .min(last_repeat(session))
+        .max(soonest)
+}
+
 /// Whether the reader can still answer a mail that is tried at `now`, after `tries` failed tries.
-pub(super) fn is_of_use(session: &Session, tries: u32, now: Timestamp) -> bool {
+pub(crate) fn is_of_use(session: &Session, tries: u32, now: Timestamp) -> bool {
     session.status(Standing::default(), now) == Status::Pending
         && (tries == 0 || now <= last_repeat(session))
 }
@@ -65,6 +85,20 @@ mod tests {
         let session = session(30);
         assert!(is_of_use(&session, 1, NOON.plus_secs(20)));
         assert!(!is_of_use(&session, 1, NOON.plus_secs(21)));
+    }
+
+    #[test]
+    fn a_mail_without_a_turn_comes_back_when_it_was_told_and_before_it_is_of_no_use() {
+        let session = session(300);
+        let waits = |now| {
+            [0, 1_500, 29_000, 3_600_000].map(|millis| {
+                let due = next_turn(&session, Duration::from_millis(millis), now);
+                now.until(due).as_millis()
+            })
+        };
+        assert_eq!(waits(NOON), [1_000, 1_500, 29_000, 30_000]);
+        assert_eq!(waits(NOON.plus_secs(265)), [1_000, 1_500, 5_000, 5_000]);
+        assert_eq!(waits(NOON.plus_secs(280)), [1_000; 4]);
     }
 
     #[test]

@@ -13,6 +13,8 @@ pub(crate) const DELIVERIES: Table = Table("deliveries");
 pub(crate) const QUEUED: i16 = 0;
 pub(crate) const SENT: i16 = 1;
 pub(crate) const FAILED: i16 = 2;
+/// Failed, and done with for an operator too.
+pub(crate) const DROPPED: i16 = 3;
 
 /// The row of a mail that nobody has leased, and of which no relay has said anything.
 pub(crate) fn row(session: &SessionId, delivery: &Delivery) -> ActiveModel {
@@ -42,7 +44,7 @@ pub(crate) fn read(row: &Model) -> Result<Delivery, StoreError> {
         state: match row.state {
             QUEUED => DeliveryState::Queued,
             SENT => DeliveryState::Sent,
-            FAILED => DeliveryState::Failed,
+            FAILED | DROPPED => DeliveryState::Failed,
             _ => return Err(DELIVERIES.out_of_range("state")),
         },
         due_at: Timestamp::from_millis(row.due_at),

@@ -28,7 +28,7 @@ async fn a_corrupt_row_is_reported_and_not_judged() {
         ("sessions", "UPDATE sessions SET secret_kid = NULL"),
         ("sessions", "UPDATE sessions SET secret_nonce = x'00'"),
         ("deliveries", "UPDATE deliveries SET message = x'00'"),
-        ("deliveries", "UPDATE deliveries SET state = 3"),
+        ("deliveries", "UPDATE deliveries SET state = 4"),
         ("deliveries", "UPDATE deliveries SET tries = -1"),
         ("deliveries", "DELETE FROM deliveries"),
     ] {

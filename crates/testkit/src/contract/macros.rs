@@ -140,8 +140,11 @@ macro_rules! outbox_contract {
             a_mail_hurried_during_a_try_is_retried_at_once
             a_hurried_mail_keeps_its_lease
             the_list_shows_what_waits_or_failed
+            the_list_shows_what_is_asked_for
             an_operator_makes_a_mail_due
             an_operator_does_not_revive_a_sent_mail
+            a_dropped_mail_is_never_sent
+            a_dropped_mail_makes_way_for_another
         }
     };
     ($build:expr) => {

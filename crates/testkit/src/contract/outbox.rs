@@ -2,7 +2,8 @@
 
 use otpost_domain::{ResendPolicy, SessionId, TermsRecord, Timestamp};
 use otpost_ports::{
-    Claim, Delivery, DeliveryState, LeaseToken, MessageId, Opening, Reply, Settlement,
+    Claim, Delivery, DeliveryState, LeaseToken, MessageId, Opening, OutboxEntry, OutboxQuery,
+    Reply, Settlement,
 };
 use tokio::task::JoinSet;
 
@@ -290,8 +291,58 @@ pub async fn a_hurried_mail_keeps_its_lease(storage: &Storage) {
     assert_eq!(storage.find(id).await.delivery.state, DeliveryState::Sent);
 }
 
-/// An operator sees what waits and what failed, the oldest sessions first, no more than asked for.
+/// An operator sees what waits and what failed, the newest sessions first, no more than asked for.
 pub async fn the_list_shows_what_waits_or_failed(storage: &Storage) {
+    let ids = four_mails(storage).await;
+
+    let listed = list(storage, OutboxQuery::any(9)).await;
+    let shown: Vec<_> = listed
+        .iter()
+        .map(|entry| (*entry.session.id(), entry.delivery.state))
+        .collect();
+    let expected = [
+        (ids[0], DeliveryState::Queued),
+        (ids[1], DeliveryState::Queued),
+        (ids[3], DeliveryState::Failed),
+    ];
+    assert_eq!(shown, expected);
+    for entry in &listed {
+        let stored = storage.find(entry.session.id()).await;
+        assert_eq!(entry.session, stored.session);
+        assert_eq!(entry.owner, stored.context.owner);
+        assert_eq!(entry.template, stored.context.template);
+    }
+    let first = list(storage, OutboxQuery::any(2)).await;
+    assert_eq!(first, listed[..2], "bounded");
+}
+
+/// An operator asks for what failed alone, or for mails by their identifiers.
+pub async fn the_list_shows_what_is_asked_for(storage: &Storage) {
+    let ids = four_mails(storage).await;
+    let failed = OutboxQuery {
+        is_failed_only: true,
+        ..OutboxQuery::any(9)
+    };
+    let between = |first: u8, last: u8| OutboxQuery {
+        messages: Some(MessageId([first; 16])..=MessageId([last; 16])),
+        ..OutboxQuery::any(9)
+    };
+
+    for (query, expected) in [
+        (failed, vec![ids[3]]),
+        (between(1, 1), vec![ids[0]]),
+        (between(2, 4), vec![ids[1], ids[3]]),
+        (between(5, 9), vec![]),
+    ] {
+        let label = format!("{query:?}");
+        let listed = list(storage, query).await;
+        let shown: Vec<_> = listed.iter().map(|entry| *entry.session.id()).collect();
+        assert_eq!(shown, expected, "{label}");
+    }
+}
+
+/// The sessions of four mails, the newest first: the third was sent, the fourth failed.
+async fn four_mails(storage: &Storage) -> Vec<SessionId> {
     let mut ids = Vec::new();
     for number in 1..=4 {
         let at = NOON.minus_secs(u32::from(number));
@@ -302,21 +353,7 @@ pub async fn the_list_shows_what_waits_or_failed(storage: &Storage) {
     storage.settle(&ids[2], 1, Settlement::Sent).await;
     let failed = Settlement::Failed { reply: None };
     storage.settle(&ids[3], 1, failed).await;
-
-    let listed = storage.outbox.list(9).await.unwrap();
-    let shown: Vec<_> = listed
-        .iter()
-        .map(|entry| (entry.session, entry.delivery.state))
-        .collect();
-    let expected = [
-        (ids[3], DeliveryState::Failed),
-        (ids[1], DeliveryState::Queued),
-        (ids[0], DeliveryState::Queued),
-    ];
-    assert_eq!(shown, expected);
-    assert!(listed.iter().all(|entry| entry.owner == sample::owner()));
-    let first = storage.outbox.list(2).await.unwrap();
-    assert_eq!(first, listed[..2], "bounded");
+    ids
 }
 
 /// An operator makes a mail due that waits or that failed.
@@ -331,29 +368,85 @@ pub async fn an_operator_makes_a_mail_due(storage: &Storage) {
         let later = now.plus_secs(10);
         assert_eq!(storage.claim(2, later, 9).await, [], "{settlement:?}");
 
-        assert!(retry(storage, id, later).await, "{settlement:?}");
+        let message = &opening.delivery.message;
+        assert!(retry(storage, id, message, later).await, "{settlement:?}");
         let delivery = storage.find(id).await.delivery;
         let due = (DeliveryState::Queued, later);
         assert_eq!((delivery.state, delivery.due_at), due);
     }
 }
 
-/// A mail that was sent, or that is not there, is not made due.
+/// A mail that was sent, or that is not there, is neither made due nor dropped.
 pub async fn an_operator_does_not_revive_a_sent_mail(storage: &Storage) {
     let opening = storage.open(1).await;
-    let id = opening.session.id();
+    let (id, message) = (opening.session.id(), &opening.delivery.message);
     storage.deliver(id, NOON, Settlement::Sent).await;
     let sent = storage.find(id).await;
 
-    assert!(!retry(storage, id, NOON).await, "it was sent");
+    assert!(!retry(storage, id, message, NOON).await, "it was sent");
+    assert!(!discard(storage, id, message).await, "it was sent");
     let unknown = sample::session_id(9, NOON);
-    assert!(!retry(storage, &unknown, NOON).await, "there is none");
+    let found = retry(storage, &unknown, message, NOON).await;
+    assert!(!found, "there is none");
+    assert!(!discard(storage, &unknown, message).await, "there is none");
     assert_eq!(storage.find(id).await, sent);
     assert_eq!(storage.claim(2, NOON.plus_secs(600), 9).await, []);
 }
 
-async fn retry(storage: &Storage, id: &SessionId, now: Timestamp) -> bool {
-    storage.outbox.retry(id, now).await.unwrap()
+/// A mail that an operator drops failed for good: whoever holds it has lost it, nobody is handed
+/// it again, and it is not listed.
+pub async fn a_dropped_mail_is_never_sent(storage: &Storage) {
+    for (number, claims) in [(1, false), (2, true)] {
+        let opening = storage.open(number).await;
+        let (id, message) = (opening.session.id(), &opening.delivery.message);
+        if claims {
+            assert_eq!(storage.claim(1, NOON, 9).await.len(), 1);
+        }
+
+        assert!(discard(storage, id, message).await, "held: {claims}");
+
+        let dropped = storage.find(id).await;
+        assert_eq!(dropped.delivery.state, DeliveryState::Failed);
+        let settled = storage.settle(id, 1, retry_at(NOON)).await;
+        assert!(!settled, "held: {claims}");
+        assert!(!retry(storage, id, message, NOON).await, "held: {claims}");
+        assert!(!discard(storage, id, message).await, "held: {claims}");
+        assert_eq!(storage.find(id).await, dropped, "held: {claims}");
+        assert_eq!(storage.claim(2, NOON.plus_secs(200), 9).await, []);
+        assert_eq!(list(storage, OutboxQuery::any(9)).await, []);
+    }
+}
+
+/// Also a mail that failed is dropped, and a resend queues another after it.
+pub async fn a_dropped_mail_makes_way_for_another(storage: &Storage) {
+    let opening = storage.open(1).await;
+    let (id, message) = (opening.session.id(), &opening.delivery.message);
+    let failed = Settlement::Failed { reply: None };
+    storage.deliver(id, NOON, failed).await;
+    assert_eq!(list(storage, OutboxQuery::any(9)).await.len(), 1);
+    assert!(discard(storage, id, message).await);
+    assert_eq!(list(storage, OutboxQuery::any(9)).await, []);
+    let now = NOON.plus_secs(30);
+
+    storage.apply(id, sample::resend(2, now)).await;
+
+    let another = MessageId([2; 16]);
+    assert!(!retry(storage, id, message, now).await, "it is not there");
+    assert!(!discard(storage, id, message).await, "it is not there");
+    assert_eq!(list(storage, OutboxQuery::any(9)).await.len(), 1);
+    assert_eq!(storage.claim_messages(2, now, 9).await, [another]);
+}
+
+async fn retry(storage: &Storage, id: &SessionId, message: &MessageId, now: Timestamp) -> bool {
+    storage.outbox.retry(id, message, now).await.unwrap()
+}
+
+async fn discard(storage: &Storage, id: &SessionId, message: &MessageId) -> bool {
+    storage.outbox.discard(id, message).await.unwrap()
+}
+
+async fn list(storage: &Storage, query: OutboxQuery) -> Vec<OutboxEntry> {
+    storage.outbox.list(query).await.unwrap()
 }
 
 const fn retry_at(due_at: Timestamp) -> Settlement {
@@ -365,6 +458,6 @@ const fn retry_at(due_at: Timestamp) -> Settlement {
 }
 
 async fn replies(storage: &Storage) -> Vec<Option<Reply>> {
-    let listed = storage.outbox.list(9).await.unwrap();
+    let listed = list(storage, OutboxQuery::any(9)).await;
     listed.into_iter().map(|entry| entry.reply).collect()
 }

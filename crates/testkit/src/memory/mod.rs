@@ -13,8 +13,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use async_trait::async_trait;
 use otpost_domain::{KeyId, ProjectName, SessionId, Timestamp};
 use otpost_ports::{
-    AuditEntry, Counters, IdempotencyDigest, KeptAnswer, KeyRecord, LeaseToken, ProjectRecord,
-    Readiness, Reply, StoreError, StoredSession, Subject, Vault,
+    AuditEntry, Counters, IdempotencyDigest, KeptAnswer, KeyRecord, LeaseToken, MessageId,
+    ProjectRecord, Readiness, Reply, StoreError, StoredSession, Subject, Vault,
 };
 use tokio::sync::RwLock;
 
@@ -27,6 +27,8 @@ pub struct Row {
     pub lease: Option<Lease>,
     /// What a relay said last.
     pub reply: Option<Reply>,
+    /// Which mail of it was dropped last.
+    pub dropped: Option<MessageId>,
 }
 
 /// Who holds a mail, and until when.

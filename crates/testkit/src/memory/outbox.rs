@@ -3,7 +3,8 @@
 use async_trait::async_trait;
 use otpost_domain::{SessionId, Timestamp};
 use otpost_ports::{
-    Claim, DeliveryState, LeaseToken, Outbox, OutboxEntry, Settlement, StoreError, StoredSession,
+    Claim, DeliveryState, LeaseToken, MessageId, Outbox, OutboxEntry, OutboxQuery, Settlement,
+    StoreError, StoredSession,
 };
 
 use super::{Lease, MemoryStore, Row, Tables, at_most};
@@ -39,22 +40,39 @@ impl Outbox for MemoryStore {
         })
     }
 
-    async fn list(&self, limit: u32) -> Result<Vec<OutboxEntry>, StoreError> {
+    async fn list(&self, query: OutboxQuery) -> Result<Vec<OutboxEntry>, StoreError> {
         self.work(|tables| {
-            let rows = tables.sessions.values();
-            let unsent = rows.filter(|row| row.stored.delivery.state != DeliveryState::Sent);
-            unsent.map(Row::entry).take(at_most(limit)).collect()
+            let rows = tables.sessions.values().rev();
+            let asked = rows.filter(|row| row.is_unsent() && row.is_asked_for(&query));
+            asked.map(Row::entry).take(at_most(query.limit)).collect()
         })
     }
 
-    async fn retry(&self, id: &SessionId, now: Timestamp) -> Result<bool, StoreError> {
+    async fn retry(
+        &self,
+        id: &SessionId,
+        message: &MessageId,
+        now: Timestamp,
+    ) -> Result<bool, StoreError> {
         self.work(|tables| {
-            let row = tables.sessions.get_mut(id);
-            let unsent = row.filter(|row| row.stored.delivery.state != DeliveryState::Sent);
+            let unsent = tables.unsent(id, message);
             unsent
                 .map(|row| {
                     row.stored.delivery.state = DeliveryState::Queued;
                     row.stored.delivery.due_at = now;
+                })
+                .is_some()
+        })
+    }
+
+    async fn discard(&self, id: &SessionId, message: &MessageId) -> Result<bool, StoreError> {
+        self.work(|tables| {
+            let unsent = tables.unsent(id, message);
+            unsent
+                .map(|row| {
+                    row.stored.delivery.state = DeliveryState::Failed;
+                    row.dropped = Some(*message);
+                    row.lease = None;
                 })
                 .is_some()
         })
@@ -73,6 +91,12 @@ impl Tables {
         let mut due: Vec<_> = due.map(|row| row.stored.clone()).collect();
         due.sort_by_key(|stored| stored.delivery.due_at);
         due
+    }
+
+    /// The row of a mail that waits or failed.
+    fn unsent(&mut self, id: &SessionId, message: &MessageId) -> Option<&mut Row> {
+        let row = self.sessions.get_mut(id)?;
+        (row.is_unsent() && row.stored.delivery.message == *message).then_some(row)
     }
 }
 
@@ -106,12 +130,31 @@ impl Row {
         }
     }
 
+    /// Whether its mail waits, or failed and was not dropped.
+    fn is_unsent(&self) -> bool {
+        let delivery = &self.stored.delivery;
+        match delivery.state {
+            DeliveryState::Queued => true,
+            DeliveryState::Sent => false,
+            DeliveryState::Failed => self.dropped != Some(delivery.message),
+        }
+    }
+
+    fn is_asked_for(&self, query: &OutboxQuery) -> bool {
+        let delivery = &self.stored.delivery;
+        let failed = delivery.state == DeliveryState::Failed;
+        let messages = query.messages.as_ref();
+        (failed || !query.is_failed_only)
+            && messages.is_none_or(|range| range.contains(&delivery.message))
+    }
+
     /// The row as an operator sees it.
     #[must_use]
     pub fn entry(&self) -> OutboxEntry {
         OutboxEntry {
-            session: *self.stored.session.id(),
+            session: self.stored.session.clone(),
             owner: self.stored.context.owner.clone(),
+            template: self.stored.context.template.clone(),
             delivery: self.stored.delivery,
             reply: self.reply,
         }

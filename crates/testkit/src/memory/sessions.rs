@@ -135,6 +135,7 @@ impl Tables {
             stored: opening.into(),
             lease: None,
             reply: None,
+            dropped: None,
         };
         self.sessions.insert(*row.stored.session.id(), row);
     }

@@ -1,7 +1,7 @@
 //! The relay's side of one connection.
 
 use std::io;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -277,6 +277,7 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Conversation<'a, S> {
                 is_encrypted: self.is_encrypted,
                 user: self.user.clone(),
                 is_acknowledged,
+                received_at: Instant::now(),
             };
             // A relay keeps a message before it says so: whoever is told finds it.
             let keep = |log: &mut Log| log.messages.push(message);

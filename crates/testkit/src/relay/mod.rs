@@ -20,7 +20,7 @@ mod tls;
 
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
@@ -81,6 +81,8 @@ pub struct Received {
     /// Whether the client is told that it was taken; not, when the relay falls silent after the
     /// final dot.
     pub is_acknowledged: bool,
+    /// When it was complete.
+    pub received_at: Instant,
 }
 
 impl Received {
@@ -108,6 +110,8 @@ struct Shared {
     log: watch::Sender<Log>,
     /// The fault, and for how many connections yet.
     fault: Mutex<Option<(Fault, usize)>>,
+    /// Whether new connections have to wait before anything is said to them.
+    is_held: watch::Sender<bool>,
 }
 
 #[derive(Default)]
@@ -130,6 +134,7 @@ impl Relay {
                 acceptor,
                 log: watch::Sender::new(Log::default()),
                 fault: Mutex::new(None),
+                is_held: watch::Sender::new(false),
             }),
             ca_pem,
             listener: None,
@@ -177,6 +182,17 @@ impl Relay {
     /// Connections from now on meet no fault.
     pub fn heal(&self) {
         *self.shared.fault() = None;
+    }
+
+    /// Says nothing on connections from now on, until [`Relay::release`]: whatever happens until
+    /// then did not wait for an answer of this relay.
+    pub fn hold(&self) {
+        self.shared.is_held.send_replace(true);
+    }
+
+    /// Begins to speak on the connections that were held.
+    pub fn release(&self) {
+        self.shared.is_held.send_replace(false);
     }
 
     /// How many connections were made.
@@ -270,6 +286,9 @@ impl Shared {
 
     async fn serve(self: Arc<Self>, stream: TcpStream) {
         self.log.send_modify(|log| log.connections += 1);
+        let mut is_held = self.is_held.subscribe();
+        // An error would say that the sender is gone, which lives as long as this.
+        let _ = is_held.wait_for(|is_held| !is_held).await;
         let fault = self.take_fault();
         // Clients leave as they like, and not every one of them likes the certificate.
         let _ = conversation::hold(&self, fault, stream).await;

@@ -14,18 +14,18 @@ use std::collections::BTreeMap;
 use actix_web::http::StatusCode;
 use actix_web::http::header::{COOKIE, HeaderMap, LOCATION, SET_COOKIE};
 use actix_web::web::{Data, Form};
-use actix_web::{HttpRequest, HttpResponse};
+use actix_web::{Error, HttpRequest, HttpResponse};
 use otpost_domain::{Address, ApiKey, Candidate, Network, Permission};
 use otpost_service::{
-    AccessError, Caller, Idempotency, Otp, ResendAnswer, ResendRequest, SendError, SendRequest,
-    ServiceError, VerifyAnswer, VerifyRequest,
+    AccessError, Caller, Idempotency, Otp, ResendAnswer, ResendRequest, Rules, SendError,
+    SendRequest, ServiceError, VerifyAnswer, VerifyRequest,
 };
 use serde::Deserialize;
 
 use self::problem::{AddressProblem, CodeProblem};
 use self::visits::{Visit, Visits};
 use super::DevInbox;
-use crate::error::{ApiError, Denied};
+use crate::error::{ApiError, BadRequest, Denied};
 use crate::languages;
 
 const COOKIE_NAME: &str = "otpost-try";
@@ -88,39 +88,24 @@ pub(super) async fn send(
     dev: Data<DevInbox>,
     otp: Data<Otp>,
     request: HttpRequest,
-    form: Form<EmailForm>,
+    form: Result<Form<EmailForm>, Error>,
 ) -> Result<HttpResponse, ApiError> {
-    let Form(EmailForm {
+    let EmailForm {
         email: typed,
         request: once,
-    }) = form;
+    } = read(form)?;
     let caller = dev.sign_in.caller(&otp).await?;
     let rules = otp.rules(&caller);
     let again = |problem| Ok(pages::email(&new_id(&otp)?, &typed, Some(problem)));
-    if typed.trim().is_empty() {
-        return again(AddressProblem::Missing);
-    }
-    let email = Address::parse(&typed)
-        .ok()
-        .filter(|email| rules.takes(email));
-    let Some(email) = email else {
-        return again(AddressProblem::Malformed);
+    let email = match read_address(&typed, &rules) {
+        Ok(email) => email,
+        Err(problem) => return again(problem),
     };
-    let template = rules.template(TEMPLATE).or(rules.templates.first());
-    let template = template.ok_or_else(|| ServiceError::Broken("there is no template".into()))?;
-    let wish = SendRequest {
-        email,
-        template: template.clone(),
-        lifetime_secs: rules.lifetime_secs_default(),
-        code_length: rules.code_length_default(),
-        languages: languages::accepted(request.headers()),
-        variables: BTreeMap::new(),
-        client_ip: request.peer_addr().map(|peer| Network::of(peer.ip())),
-        idempotency: (!once.is_empty()).then(|| Idempotency {
-            key: format!("try {once}"),
-            body: typed.clone().into_bytes(),
-        }),
-    };
+    let once = (!once.is_empty()).then(|| Idempotency {
+        key: format!("try {once}"),
+        body: typed.clone().into_bytes(),
+    });
+    let wish = wish(email, &rules, &request, once)?;
     let sent = match otp.send(&caller, wish).await {
         Ok(sent) => sent.answer,
         Err(SendError::Limited(limited)) => return again(AddressProblem::Limited(limited)),
@@ -139,6 +124,35 @@ pub(super) async fn send(
         },
     );
     Ok(see_as(&id, CODE))
+}
+
+fn read_address(typed: &str, rules: &Rules<'_>) -> Result<Address, AddressProblem> {
+    if typed.trim().is_empty() {
+        return Err(AddressProblem::Missing);
+    }
+    let email = Address::parse(typed).ok();
+    let email = email.filter(|email| rules.takes(email));
+    email.ok_or(AddressProblem::Malformed)
+}
+
+fn wish(
+    email: Address,
+    rules: &Rules<'_>,
+    request: &HttpRequest,
+    idempotency: Option<Idempotency>,
+) -> Result<SendRequest, ServiceError> {
+    let template = rules.template(TEMPLATE).or(rules.templates().first());
+    let template = template.ok_or_else(|| ServiceError::Broken("there is no template".into()))?;
+    Ok(SendRequest {
+        email,
+        template: template.clone(),
+        lifetime_secs: rules.lifetime_secs_default(),
+        code_length: rules.code_length_default(),
+        languages: languages::accepted(request.headers()),
+        variables: BTreeMap::new(),
+        client_ip: request.peer_addr().map(|peer| Network::of(peer.ip())),
+        idempotency,
+    })
 }
 
 /// `GET /dev/try/code`: asks for the code.
@@ -162,13 +176,13 @@ pub(super) async fn verify(
     dev: Data<DevInbox>,
     otp: Data<Otp>,
     request: HttpRequest,
-    form: Form<CodeForm>,
+    form: Result<Form<CodeForm>, Error>,
 ) -> Result<HttpResponse, ApiError> {
+    let CodeForm { code: typed } = read(form)?;
     let Some((id, visit)) = dev.sign_in.visit(&request) else {
         return Ok(see(START));
     };
-    let typed = &*form.code;
-    let again = |problem| Ok(pages::code(&visit, otp.now(), false, typed, Some(problem)));
+    let again = |problem| Ok(pages::code(&visit, otp.now(), false, &typed, Some(problem)));
     if visit.is_verified {
         return Ok(see(DONE));
     }
@@ -178,7 +192,7 @@ pub(super) async fn verify(
     let caller = dev.sign_in.caller(&otp).await?;
     let submitted = VerifyRequest {
         session_id: visit.session_id,
-        candidate: Candidate::normalise(typed),
+        candidate: Candidate::normalise(&typed),
         email: None,
         template: None,
         idempotency: None,
@@ -248,6 +262,12 @@ pub(super) async fn done(dev: Data<DevInbox>, request: HttpRequest) -> HttpRespo
         Some(_) => see(CODE),
         None => see(START),
     }
+}
+
+/// What was sent; our own page sends nothing that cannot be read.
+fn read<T>(form: Result<Form<T>, Error>) -> Result<T, BadRequest> {
+    let form = form.map_err(|_| BadRequest::Malformed("The form cannot be read.".to_owned()))?;
+    Ok(form.into_inner())
 }
 
 fn new_id(otp: &Otp) -> Result<String, ServiceError> {

@@ -166,7 +166,7 @@ impl Wire {
         let otp = Otp::new(
             ports,
             policies,
-            catalogue(),
+            Arc::new(catalogue()),
             options.accepts_test_keys,
             mail_queued,
             Arc::new(KeyUses::new(store.clone())),
@@ -378,6 +378,7 @@ pub(crate) fn catalogue() -> Catalogue {
             .map(|name| TemplateName::parse(name).unwrap())
             .to_vec(),
         languages: ["en", "de"].map(Language::new).to_vec(),
+        ..Catalogue::default()
     }
 }
 

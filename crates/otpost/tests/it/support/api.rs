@@ -134,6 +134,21 @@ impl Api {
         .await;
     }
 
+    /// What became of the last mail of a session.
+    pub(crate) async fn delivery(&self, session_id: &str) -> String {
+        let status = self.status(session_id).await;
+        let delivery = status.header("otpost-delivery");
+        delivery.unwrap_or_else(|| panic!("{status:?}")).to_owned()
+    }
+
+    /// Waits until the last mail of a session failed for good.
+    pub(crate) async fn wait_until_failed(&self, session_id: &str) {
+        eventually("the mail to fail", async || {
+            (self.delivery(session_id).await == "failed").then_some(())
+        })
+        .await;
+    }
+
     /// The captured message of a session, waited for.
     pub(crate) async fn captured(&self, session_id: &str) -> Value {
         let path = format!("/dev/inbox/messages?session_id={session_id}&wait=20");

@@ -2,8 +2,8 @@
 
 use otpost_domain::Mode;
 use otpost_ports::{
-    Admitted, AuditAction, Counters, Opening, OutboxEntry, Owner, RecipientDigest, Replayed, Scope,
-    Subject,
+    Admitted, AuditAction, Counters, Opening, OutboxEntry, OutboxQuery, Owner, RecipientDigest,
+    Replayed, Scope, Subject,
 };
 
 use super::{
@@ -54,10 +54,10 @@ impl Scene {
 
     /// Which of them have a mail.
     async fn mails(&self, storage: &Storage) -> Vec<usize> {
-        let mails = storage.outbox.list(99).await.unwrap();
+        let mails = storage.outbox.list(OutboxQuery::any(99)).await.unwrap();
         let has_mail = |opening: &Opening| {
             let mut mails = mails.iter();
-            mails.any(|mail: &OutboxEntry| mail.session == *opening.session.id())
+            mails.any(|mail: &OutboxEntry| mail.session.id() == opening.session.id())
         };
         let places = (1..).zip(&self.openings);
         let mailed = places.filter(|(_, opening)| has_mail(opening));

@@ -143,6 +143,7 @@ pub(super) const CONTROLS: &[Control<Flaw>] = &[
             "a_resend_after_the_mail_was_sent_queues_another",
             "a_resend_charges_its_project_and_its_recipient",
             "a_repeated_resend_mails_nothing",
+            "a_dropped_mail_makes_way_for_another",
         ],
     ),
     (
@@ -247,6 +248,7 @@ pub(super) const CONTROLS: &[Control<Flaw>] = &[
             "a_sent_mail_is_done_with",
             "a_hurried_mail_keeps_its_lease",
             "the_list_shows_what_waits_or_failed",
+            "the_list_shows_what_is_asked_for",
             "an_operator_does_not_revive_a_sent_mail",
         ],
     ),
@@ -274,6 +276,7 @@ pub(super) const CONTROLS: &[Control<Flaw>] = &[
             "a_resend_after_the_mail_was_sent_queues_another",
             "a_failed_mail_is_never_tried_again",
             "the_list_shows_what_waits_or_failed",
+            "the_list_shows_what_is_asked_for",
             "an_operator_makes_a_mail_due",
         ],
     ),
@@ -301,12 +304,16 @@ pub(super) const CONTROLS: &[Control<Flaw>] = &[
         &["the_list_shows_what_waits_or_failed"],
     ),
     (
-        Flaw::ListsTheNewestFirst,
+        Flaw::ListsTheOldestFirst,
         &["the_list_shows_what_waits_or_failed"],
     ),
     (
         Flaw::ListIgnoresItsLimit,
         &["the_list_shows_what_waits_or_failed"],
+    ),
+    (
+        Flaw::ListIgnoresItsQuery,
+        &["the_list_shows_what_is_asked_for"],
     ),
     (
         Flaw::RetryIgnoresTheFailed,
@@ -315,6 +322,25 @@ pub(super) const CONTROLS: &[Control<Flaw>] = &[
     (
         Flaw::RetryRevivesTheSent,
         &["an_operator_does_not_revive_a_sent_mail"],
+    ),
+    (
+        Flaw::DropsAnyMail,
+        &["a_dropped_mail_makes_way_for_another"],
+    ),
+    (Flaw::DropKeepsTheLease, &["a_dropped_mail_is_never_sent"]),
+    (
+        Flaw::DroppedIsQueued,
+        &[
+            "a_dropped_mail_is_never_sent",
+            "a_dropped_mail_makes_way_for_another",
+        ],
+    ),
+    (
+        Flaw::DroppedIsListed,
+        &[
+            "a_dropped_mail_is_never_sent",
+            "a_dropped_mail_makes_way_for_another",
+        ],
     ),
     (
         Flaw::OverwritesProjects,

@@ -3,7 +3,8 @@
 use async_trait::async_trait;
 use otpost_domain::{SessionId, Timestamp};
 use otpost_ports::{
-    Claim, DeliveryState, LeaseToken, Outbox, OutboxEntry, Settlement, StoreError, StoredSession,
+    Claim, DeliveryState, LeaseToken, MessageId, Outbox, OutboxEntry, OutboxQuery, Settlement,
+    StoreError, StoredSession,
 };
 use otpost_testkit::{Lease, Row, Tables};
 
@@ -58,24 +59,41 @@ impl Outbox for Flawed {
         }))
     }
 
-    async fn list(&self, limit: u32) -> Result<Vec<OutboxEntry>, StoreError> {
-        let mut entries = self.inner.list(u32::MAX).await?;
-        if self.has(Flaw::ListShowsTheSent) {
-            entries = self
-                .inner
-                .edit(|tables| tables.sessions.values().map(Row::entry).collect());
+    async fn list(&self, query: OutboxQuery) -> Result<Vec<OutboxEntry>, StoreError> {
+        let limit = query.limit as usize;
+        let any = OutboxQuery::any(u32::MAX);
+        let asked = if self.has(Flaw::ListIgnoresItsQuery) {
+            any
+        } else {
+            OutboxQuery {
+                limit: any.limit,
+                ..query.clone()
+            }
+        };
+        let mut entries = self.inner.list(asked).await?;
+        let is_any = !query.is_failed_only && query.messages.is_none();
+        if self.has(Flaw::ListShowsTheSent) && is_any {
+            entries.extend(self.every_entry(|state| state == DeliveryState::Sent));
         }
-        if self.has(Flaw::ListsTheNewestFirst) {
+        if self.has(Flaw::DroppedIsListed) && is_any {
+            entries = self.every_entry(|state| state != DeliveryState::Sent);
+        }
+        if self.has(Flaw::ListsTheOldestFirst) && is_any {
             entries.reverse();
         }
         entries.extend(self.orphans.lock().unwrap().clone());
         if !self.has(Flaw::ListIgnoresItsLimit) {
-            entries.truncate(limit as usize);
+            entries.truncate(limit);
         }
         Ok(entries)
     }
 
-    async fn retry(&self, id: &SessionId, now: Timestamp) -> Result<bool, StoreError> {
+    async fn retry(
+        &self,
+        id: &SessionId,
+        message: &MessageId,
+        now: Timestamp,
+    ) -> Result<bool, StoreError> {
         let state = self.inner.edit(|tables| {
             let row = tables.sessions.get_mut(id)?;
             let state = row.stored.delivery.state;
@@ -87,11 +105,44 @@ impl Outbox for Flawed {
         if self.has(Flaw::RetryIgnoresTheFailed) && state == Some(DeliveryState::Failed) {
             return Ok(false);
         }
-        self.inner.retry(id, now).await
+        self.inner.retry(id, message, now).await
+    }
+
+    async fn discard(&self, id: &SessionId, message: &MessageId) -> Result<bool, StoreError> {
+        let before = self.inner.edit(|tables| tables.sessions.get(id).cloned());
+        let Some(before) = before else {
+            return Ok(false);
+        };
+        let delivery = &before.stored.delivery;
+        let message = match delivery.state {
+            DeliveryState::Queued if self.has(Flaw::DropsAnyMail) => delivery.message,
+            DeliveryState::Queued | DeliveryState::Sent | DeliveryState::Failed => *message,
+        };
+        let dropped = self.inner.discard(id, &message).await?;
+        self.inner.edit(|tables| {
+            if let (true, Some(row)) = (dropped, tables.sessions.get_mut(id)) {
+                if self.has(Flaw::DropKeepsTheLease) {
+                    row.lease = before.lease;
+                }
+                if self.has(Flaw::DroppedIsQueued) {
+                    row.stored.delivery.state = DeliveryState::Queued;
+                }
+            }
+        });
+        Ok(dropped)
     }
 }
 
 impl Flawed {
+    /// The newest first.
+    fn every_entry(&self, is_shown: impl Fn(DeliveryState) -> bool) -> Vec<OutboxEntry> {
+        self.inner.edit(|tables| {
+            let rows = tables.sessions.values().rev();
+            let shown = rows.filter(|row| is_shown(row.stored.delivery.state));
+            shown.map(Row::entry).collect()
+        })
+    }
+
     fn spoil_before_claim(&self, tables: &mut Tables, now: Timestamp) {
         for row in tables.sessions.values_mut() {
             if self.has(Flaw::ClaimIgnoresLeases) {

@@ -7,8 +7,8 @@ pub(super) use controls::CONTROLS;
 use async_trait::async_trait;
 use otpost_domain::Mode;
 use otpost_ports::{
-    Actor, AuditEntry, AuditLog, Erased, Outbox, RecipientDigest, RecipientRecord, RecipientStore,
-    Scope, StoreError, Subject, release,
+    Actor, AuditEntry, AuditLog, Erased, Outbox, OutboxQuery, RecipientDigest, RecipientRecord,
+    RecipientStore, Scope, StoreError, Subject, release,
 };
 
 use super::{Flaw, Flawed};
@@ -91,7 +91,7 @@ impl RecipientStore for Flawed {
         entry: AuditEntry,
     ) -> Result<Erased, StoreError> {
         let were = self.inner.edit(|tables| tables.clone());
-        let mails = self.inner.list(u32::MAX).await?;
+        let mails = self.inner.list(OutboxQuery::any(u32::MAX)).await?;
         let widened = match (self.flaw, scope) {
             (Some(Flaw::ErasesEverywhere), _) => Scope::Installation,
             (Some(Flaw::ErasesTheLive), Scope::Tests(project)) => Scope::Project(project.clone()),
@@ -139,7 +139,7 @@ impl RecipientStore for Flawed {
         });
         if self.has(Flaw::EraseLeavesTheMails) {
             let gone = mails.into_iter();
-            let gone = gone.filter(|mail| self.row(&mail.session).is_none());
+            let gone = gone.filter(|mail| self.row(mail.session.id()).is_none());
             self.orphans.lock().unwrap().extend(gone);
         }
         Ok(erased)

@@ -6,8 +6,8 @@ use async_trait::async_trait;
 use otpost_domain::{ExpiryCause, Resend, Session, SessionId, State, Timestamp, Verdict};
 use otpost_ports::{
     Action, Admitted, Applied, CodeSecret, Command, Decided, DeliveryState, Judged, Ledger,
-    Opening, Outbox, Outcome, Owner, Purged, SessionStore, StoreError, StoredSession, Subject,
-    decide,
+    Opening, Outbox, OutboxQuery, Outcome, Owner, Purged, SessionStore, StoreError, StoredSession,
+    Subject, decide,
 };
 use otpost_testkit::Row;
 
@@ -114,7 +114,7 @@ impl SessionStore for Flawed {
     }
 
     async fn purge(&self, now: Timestamp, limit: u32) -> Result<Purged, StoreError> {
-        let before = self.inner.list(u32::MAX).await?;
+        let before = self.inner.list(OutboxQuery::any(u32::MAX)).await?;
         let were = self.inner.edit(|tables| tables.clone());
         let mut extra = 0;
         if self.has(Flaw::PurgeExpiresTheVerified) {
@@ -153,7 +153,7 @@ impl SessionStore for Flawed {
         if self.has(Flaw::PurgeLeavesTheMail) {
             let gone = before
                 .into_iter()
-                .filter(|mail| self.row(&mail.session).is_none());
+                .filter(|mail| self.row(mail.session.id()).is_none());
             self.orphans.lock().unwrap().extend(gone);
         }
         self.spoil_after_purge(&were);
