@@ -1,6 +1,7 @@
 //! A folder of texts and layouts of one's own.
 
 use std::fs;
+use std::io::Read as _;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
@@ -119,16 +120,16 @@ impl Contents {
     }
 
     fn written(&mut self, path: &Path) -> Option<Written> {
-        let read = fs::metadata(path).and_then(|metadata| {
-            let is_short = metadata.len() <= FILE_BYTES_MAX;
-            is_short.then(|| fs::read(path)).transpose()
-        });
-        let bytes = match read {
-            Ok(Some(bytes)) => bytes,
+        let bytes = match read(path) {
             Ok(None) => {
+                self.refuse(path, 1, "is not a regular file");
+                return None;
+            }
+            Ok(Some(bytes)) if bytes.len() as u64 > FILE_BYTES_MAX => {
                 self.refuse(path, 1, format!("is longer than {FILE_BYTES_MAX} bytes"));
                 return None;
             }
+            Ok(Some(bytes)) => bytes,
             Err(error) => {
                 self.refuse(path, 1, format!("cannot be read: {error}"));
                 return None;
@@ -165,6 +166,18 @@ impl Stamp {
         });
         Self(stamps.collect())
     }
+}
+
+/// The start of a file, or nothing: whoever opens a pipe waits for its other end, and a device need
+/// not end at all.
+fn read(path: &Path) -> std::io::Result<Option<Vec<u8>>> {
+    if !fs::metadata(path)?.is_file() {
+        return Ok(None);
+    }
+    let mut bytes = Vec::new();
+    let file = fs::File::open(path)?;
+    file.take(FILE_BYTES_MAX + 1).read_to_end(&mut bytes)?;
+    Ok(Some(bytes))
 }
 
 /// What stands in `folder`, by name.

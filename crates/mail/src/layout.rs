@@ -3,11 +3,37 @@
 
 use crate::TemplateError;
 
-/// Elements that fetch, run, or ask for input.
-const ELEMENTS: [&str; 25] = [
-    "applet", "audio", "base", "button", "embed", "form", "frame", "frameset", "iframe", "image",
-    "img", "input", "link", "math", "object", "picture", "script", "select", "source", "svg",
-    "template", "textarea", "track", "video", "xml",
+/// Elements that fetch, run, or ask for input, and old ones whose content is no markup.
+const ELEMENTS: [&str; 29] = [
+    "applet",
+    "audio",
+    "base",
+    "button",
+    "embed",
+    "form",
+    "frame",
+    "frameset",
+    "iframe",
+    "image",
+    "img",
+    "input",
+    "link",
+    "math",
+    "noembed",
+    "noframes",
+    "object",
+    "picture",
+    "plaintext",
+    "script",
+    "select",
+    "source",
+    "svg",
+    "template",
+    "textarea",
+    "track",
+    "video",
+    "xml",
+    "xmp",
 ];
 /// Attributes that fetch.
 const FETCHING: [&str; 13] = [
@@ -37,6 +63,9 @@ pub(crate) fn check(file: &str, source: &str) -> Vec<TemplateError> {
         at: 0,
         findings: Vec::new(),
     };
+    for (at, _) in source.match_indices("\\{{") {
+        scan.find(at, "a backslash before {{ is refused");
+    }
     scan.text();
     let line_of = |at: usize| source[..at].matches('\n').count() + 1;
     scan.findings
@@ -45,8 +74,9 @@ pub(crate) fn check(file: &str, source: &str) -> Vec<TemplateError> {
         .collect()
 }
 
-/// Reads markup as a browser would, as far as it matters. What stands in comments is read too:
-/// there are programs that show it (`<!--[if mso]>`).
+/// Reads markup as a browser would, as far as it matters. What programs could read in two ways is
+/// refused: so a `<` is the start of a tag, of a plain comment or of the doctype, and of nothing
+/// else.
 struct Scan<'a> {
     source: &'a str,
     /// The next byte, always at the start of a character.
@@ -71,51 +101,98 @@ impl<'a> Scan<'a> {
         &rest[..length]
     }
 
-    /// Passes over everything up to and with `end`, and gives what stands before it.
+    /// Passes over everything up to and with `end`, and gives what stands before it. Without an
+    /// `end` that is all the rest, and refused.
     fn pass(&mut self, end: &str) -> &'a str {
         let rest = self.rest();
-        let length = rest.to_ascii_lowercase().find(end);
-        self.at += length.map_or(rest.len(), |length| length + end.len());
-        &rest[..length.unwrap_or(rest.len())]
+        let Some(length) = rest.find(end) else {
+            self.find(self.at, format!("there is no {end} at the end of this"));
+            self.at = self.source.len();
+            return rest;
+        };
+        self.at += length + end.len();
+        &rest[..length]
     }
 
     fn text(&mut self) {
         loop {
             self.take(|c| !matches!(c, '<' | '{'));
             let rest = self.rest();
-            let mut after = rest.chars().skip(1);
-            match (rest.chars().next(), after.next()) {
-                (None, _) => return,
-                (Some('{'), Some('{')) => self.value(),
-                (Some('<'), Some('!')) if rest.starts_with("<!--") => self.at += 4,
-                (Some('<'), Some('!' | '?')) => {
-                    self.pass(">");
-                }
-                (Some('<'), Some(c)) if c.is_ascii_alphabetic() || c == '/' => self.tag(),
-                (Some('<'), Some('{')) => {
-                    self.find(self.at, "a value must not name an element");
+            let after = rest.get(1..).unwrap_or_default();
+            if rest.is_empty() {
+                return;
+            } else if rest.starts_with("{{") {
+                self.value();
+            } else if rest.starts_with("<!") {
+                self.declaration();
+            } else if rest.starts_with("<{{") {
+                self.find(self.at, "a value must not name an element");
+                self.at += 1;
+            } else if rest.starts_with('<') {
+                let name = after.strip_prefix('/').unwrap_or(after);
+                if name.starts_with(|c: char| c.is_ascii_alphabetic()) {
+                    self.tag();
+                } else {
+                    self.find(self.at, "this < begins no tag: write &lt;");
                     self.at += 1;
                 }
-                (Some(_), _) => self.at += 1,
+            } else {
+                self.at += 1;
             }
         }
     }
 
-    /// A value or a comment of handlebars.
+    /// A comment or the doctype.
+    fn declaration(&mut self) {
+        let start = self.at;
+        let rest = self.rest();
+        let is_plain = |text: &str| !text.contains(['<', '>']) && !text.contains("{{");
+        if rest.starts_with("<!--") {
+            self.at += "<!--".len();
+            let text = self.pass("-->");
+            if !is_plain(text) || text.starts_with('[') {
+                let problem = "a comment of HTML holds no <, > and {{, and no condition";
+                self.find(start, problem);
+            }
+            return;
+        }
+        let text = self.pass(">");
+        let head = text.get(.."<!doctype".len()).unwrap_or_default();
+        let is_doctype = head.eq_ignore_ascii_case("<!doctype") && is_plain(&text[1..]);
+        if !is_doctype {
+            self.find(
+                start,
+                "<! begins a comment or the doctype, and nothing else",
+            );
+        }
+    }
+
+    /// A value or a comment of handlebars, which has two kinds of them.
     fn value(&mut self) {
-        let end = if self.rest().starts_with("{{!--") {
-            "--}}"
-        } else {
-            "}}"
-        };
-        self.pass(end);
+        let rest = self.rest();
+        let long = rest
+            .strip_prefix("{{!")
+            // What handlebars takes for blank is less than what Unicode does.
+            .map(|rest| rest.trim_start_matches([' ', '\t', '\n', '\r']))
+            .and_then(|rest| rest.strip_prefix("--"));
+        match long {
+            Some(comment) => {
+                self.at += rest.len() - comment.len();
+                self.pass("--}}");
+            }
+            None => {
+                self.pass("}}");
+            }
+        }
     }
 
     fn tag(&mut self) {
         let start = self.at;
         self.at += 1;
-        self.take(|c| c == '/');
+        let is_end = self.rest().starts_with('/');
+        self.at += usize::from(is_end);
         let name = self.take(|c| !c.is_ascii_whitespace() && !matches!(c, '>' | '/' | '{'));
+        self.judge_name(start, name);
         let name = name.to_ascii_lowercase();
         // `v:image` and the like are of Office.
         let local = name.rsplit(':').next().unwrap_or_default();
@@ -128,7 +205,7 @@ impl<'a> Scan<'a> {
         loop {
             self.take(|c| c.is_ascii_whitespace() || c == '/');
             match self.rest().chars().next() {
-                None => return,
+                None => return self.find(start, "this tag has no end"),
                 Some('>') => {
                     self.at += 1;
                     break;
@@ -141,11 +218,42 @@ impl<'a> Scan<'a> {
                 Some(_) => self.attribute(),
             }
         }
-        if name == "style" {
+        if name == "style" && !is_end {
             let start = self.at;
-            let css = self.pass("</style");
+            let css = self.take(|c| c != '<');
             self.style(start, css);
-            self.pass(">");
+            self.judge_end(&name);
+        } else if name == "title" && !is_end {
+            loop {
+                self.take(|c| !matches!(c, '<' | '{'));
+                match self.rest().chars().next() {
+                    Some('{') if self.rest().starts_with("{{") => self.value(),
+                    Some('{') => self.at += 1,
+                    _ => break,
+                }
+            }
+            self.judge_end(&name);
+        }
+    }
+
+    /// What no name of an element or an attribute holds.
+    fn judge_name(&mut self, at: usize, name: &str) {
+        if name.contains(['<', '{', '"', '\'', '=', '&']) {
+            self.find(at, format!("{name} is no name"));
+        }
+    }
+
+    /// After what is no markup, the next tag must be the end of the element `name`.
+    fn judge_end(&mut self, name: &str) {
+        let end = self.rest().get(2..).unwrap_or_default();
+        let is_name = end
+            .get(..name.len())
+            .is_some_and(|there| there.eq_ignore_ascii_case(name));
+        let after = end.get(name.len()..).unwrap_or_default();
+        let is_whole = after.starts_with(|c: char| c.is_ascii_whitespace() || "/>".contains(c));
+        if !(self.rest().starts_with("</") && is_name && is_whole) {
+            let at = self.at.min(self.source.trim_end().len());
+            self.find(at, format!("in <{name}>, only </{name}> may begin with <"));
         }
     }
 
@@ -153,10 +261,11 @@ impl<'a> Scan<'a> {
         let start = self.at;
         let mut name = self.take(|c| !c.is_ascii_whitespace() && !matches!(c, '=' | '>' | '/'));
         if name.is_empty() {
-            // A stray sign is taken for a part of a name.
-            name = &self.rest()[..1];
+            // Nothing but this sign ends a name here; it is none.
+            name = "=";
             self.at += 1;
         }
+        self.judge_name(start, name);
         let name = name.to_ascii_lowercase();
         self.take(|c| c.is_ascii_whitespace());
         if !self.rest().starts_with('=') {
@@ -173,10 +282,20 @@ impl<'a> Scan<'a> {
             Some(quote) => self.pass(quote),
             None => self.take(|c| !c.is_ascii_whitespace() && c != '>'),
         };
+        let has_quote = quote.is_none() && value.contains(['"', '\'']);
+        if has_quote || value.contains(['<', '>']) {
+            let problem = "< and >, and quotes without others around them, are refused here";
+            self.find(value_at, problem);
+        }
+        if !holds_values_only(value) {
+            let problem = "in an attribute stand values, but no comments and no if or each";
+            self.find(value_at, problem);
+        }
         self.judge(&name, start, value, value_at, quote.is_some());
     }
 
     fn judge(&mut self, name: &str, at: usize, value: &str, value_at: usize, is_quoted: bool) {
+        let written = value;
         let value = value.trim().to_ascii_lowercase();
         let local = name.rsplit(':').next().unwrap_or_default();
         let leads_nowhere = ["mailto:", "tel:", "#"]
@@ -192,7 +311,7 @@ impl<'a> Scan<'a> {
         } else if name == "http-equiv" && !is_harmless {
             self.find(at, format!("http-equiv={value} is refused"));
         } else if name == "style" {
-            self.style(value_at, &value);
+            self.style(value_at, written);
         } else if value.contains("{{") && !(is_quoted && TEXTS.contains(&name)) {
             let texts = TEXTS.join(", ");
             let problem = format!(
@@ -211,10 +330,24 @@ impl<'a> Scan<'a> {
                 self.find(start + at, problem);
             }
         }
+        for (at, sign) in css.match_indices(['<', '&']) {
+            self.find(start + at, format!("{sign} is refused in styles"));
+        }
         for (at, _) in css.match_indices("{{") {
             self.find(start + at, "a value must not stand in styles");
         }
     }
+}
+
+/// Whether nothing of handlebars stands in an attribute but values: a block could begin in one and
+/// end in another.
+fn holds_values_only(attribute: &str) -> bool {
+    let is_in_name = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    attribute.split("{{").skip(1).all(|rest| {
+        let name = rest.split_once("}}").map_or("", |(name, _)| name);
+        let name = name.trim_matches(['~', ' ']);
+        !name.is_empty() && name != "else" && name.chars().all(is_in_name)
+    })
 }
 
 #[cfg(test)]
@@ -228,9 +361,12 @@ mod tests {
             HTML_LAYOUT.1,
             "<!doctype html><html xmlns=\"http://www.w3.org/1999/xhtml\" lang='{{language}}'>",
             "<a href=\"mailto:help@acme.example\">{{where}}</a><a href='#x'>y</a>",
-            "<!--[if mso]><table role=presentation><![endif]-->{{code}} 1 < 2 & {x}",
-            "{{!-- <img src=x> --}}{{! <script> }}",
-            "<style>@media (x) { .a { color: #fff } }</style><p style=\"color:#fff\">",
+            "<!-- a note - of one's own --><table role=presentation>{{code}} 1 &lt; 2 > & {x}</table>",
+            "{{!-- <img src=x> {{code}} --}}{{! <script> }}{{! -- }} <img> --}}<p>",
+            "<style>@media (x) { .a > b { color: #fff } }</style ><p style=\"color:#fff\">",
+            "<title>{{! < }}{{product}}: {{heading}}</TITLE>",
+            "<!DOCTYPE html PUBLIC \"-//W3C//DTD XHTML 1.0//EN\" \"http://www.w3.org/xhtml1.dtd\">",
+            "<p title=\"{{ product }}: {{~heading~}}\">",
             "<meta http-equiv=\"Content-Type\" content=\"text/html\"><br/>",
         ] {
             assert_eq!(check("a.html", source), [], "{source}");
@@ -266,6 +402,51 @@ mod tests {
             "<p {{label}}>",
             "<{{label}}>",
             "<p data-x=\"{{label}}\">",
+            // What stands in one place for this program and in another for a browser.
+            "<!-- <p title=\"--> <img src=https://e>\"> -->",
+            "<!-- <style> --> <img src=https://e> </style>",
+            "<!--[if mso]><p><![endif]-->",
+            "<!--> <p title=\"-->\">",
+            "<!-- {{code}} -->",
+            "<!-- a --!> b -->",
+            "<!-- no end",
+            "<![if !mso]>",
+            "<?xml version=1>",
+            "<!doctype {{! > }}>",
+            "<xmp><p title=\"</xmp><img src=https://e>\"></xmp>",
+            "<xmp>x</xmp>",
+            "<noembed>",
+            "<noframes>",
+            "<plaintext>",
+            "</ title=\"><img src=https://e>\">",
+            "</ title=x>",
+            "<//p>",
+            "<p title='a > b'>",
+            "<p title='a < b'>",
+            "<p title=a<b>",
+            "<p<b>",
+            "<p title=\"a>",
+            "<p title=\"a\"",
+            "<p style=\"background:u&#114;l(https://e)\">",
+            "<style></stylex>{} p{background:url(https://e)}</style>",
+            "<style></stylex>",
+            "<style>a { color: &x }</style>",
+            "<style>a {}",
+            "<title>a<b</title>",
+            "<title>a</titlex>",
+            "{{!-- note }}<img src=https://e>",
+            "{{!--}}<p title=\"x\">--}} {{!--}}",
+            "{{! -- note }}<img src=https://e>",
+            "\\{{<img src=https://e>}}",
+            "\\\\{{code}}",
+            "<td back{{!}}ground=https://e>",
+            "<td title=\"{{! \" x=' }}\" background=https://e y='\">",
+            "< {{~#if code~}} img src=https://e>{{/if}}",
+            "1 < 2",
+            "<td title=\"{{#if g}}\" alt='{{/if}}\" background=https://e x=y' >",
+            "{{#if g}}<td title=\"{{else}}\">{{/if}}",
+            "{{!\u{a0}-- x }}<img src=https://e>--}}",
+            "<p style=' \u{e4}url(https://e)'>",
         ] {
             let source = format!("<p>\u{e4}</p>\n{source}\n");
             let found = check("a.html", &source);

@@ -122,13 +122,27 @@ impl Known {
     }
 }
 
+/// The only list that there is.
+const FOOTER: &str = "footer";
+
 /// Stands among the conditions for the inside of an `each`.
 const LIST: &str = "#each";
 
 fn is_variable(name: &str) -> bool {
-    let is_inner = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
     name.strip_prefix(VARIABLES)
-        .is_some_and(|name| !name.is_empty() && name.bytes().all(is_inner))
+        .is_some_and(|name| !name.is_empty() && name.chars().all(is_in_name))
+}
+
+const fn is_in_name(c: char) -> bool {
+    c.is_ascii_alphanumeric() || c == '_'
+}
+
+/// The names of the caller's variables that `source` uses; there may be more than it does.
+pub(crate) fn variables(source: &str) -> impl Iterator<Item = &str> {
+    let names = source.split(VARIABLES).skip(1);
+    names
+        .map(|rest| rest.split(|c| !is_in_name(c)).next().unwrap_or_default())
+        .filter(|name| !name.is_empty())
 }
 
 /// Compiles `source`, which begins at `first_line` of `file`.
@@ -217,6 +231,11 @@ impl Lint<'_> {
             self.findings.push((line, problem));
             return;
         };
+        if helper == "each" && !(name == FOOTER && self.known.always.contains(&name)) {
+            let problem = format!("each is for the list {FOOTER} of a layout: {name} is no list");
+            self.findings.push((line, problem));
+            return;
+        }
         if !self.known.is_optional(name) {
             let problem = self.known.judge(name, tested);
             self.findings.extend(problem.map(|problem| (line, problem)));
@@ -277,6 +296,10 @@ mod tests {
             "{{#if name}}x{{else}}{{name}}{{/if}}",
             "{{#if variables}}x{{/if}}",
             "{{#each variables}}{{this}}{{/each}}",
+            "{{#each code}}x{{/each}}",
+            "{{#each footer}}x{{/each}}",
+            "{{#if variables.plan}}{{#each variables.plan}}x{{/each}}{{/if}}",
+            "{{#each variables.plan}}x{{/each}}",
             "{{this}}",
             "{{../code}}",
             "{{@root.code}}",
@@ -294,7 +317,7 @@ mod tests {
     #[test]
     fn what_reaches_further_is_refused_with_file_and_line() {
         const ANY: Known = Known {
-            always: &["a", "b", "c", "d", "code"],
+            always: &["a", "b", "c", "d", "code", "footer"],
             optional: &[],
             variables: false,
         };
@@ -316,7 +339,8 @@ mod tests {
             "\n{{#if a}}{{{b}}}{{/if}}",
             "\n{{#if a}}b{{else}}{{&b}}{{/if}}",
             "\n{{#if a}}b{{else if (not c)}}d{{/if}}",
-            "\n{{#each a}}{{> b}}{{/each}}",
+            "\n{{#each footer}}{{> b}}{{/each}}",
+            "\n{{#each a}}{{this}}{{/each}}",
             "\n{{#if a b}}x{{/if}}",
             "\n{{#if a}}",
             "\n{{code",

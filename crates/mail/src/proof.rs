@@ -1,6 +1,6 @@
 //! The proof that every message can be written and says what it must.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use otpost_domain::TemplateName;
 
@@ -8,6 +8,7 @@ use crate::TemplateError;
 use crate::built_in::{HTML_LAYOUT, TEXT_LAYOUT};
 use crate::catalogue::{Catalogue, Values};
 use crate::lifetime::{Lifetime, UNITS};
+use crate::lint;
 use crate::plural;
 use crate::texts::Texts;
 
@@ -35,11 +36,20 @@ impl Catalogue {
     }
 
     fn prove_content(&self, texts: &Texts, template: &TemplateName) -> Vec<TemplateError> {
-        let named = BTreeMap::from([("name".to_owned(), "Ada".to_owned())]);
+        let lines = texts.lines(template);
+        let used = lines.flat_map(|line| lint::variables(&line.text));
+        let names: BTreeSet<&str> = used.chain(["name"]).collect();
+        // None of them, each one alone, and all.
+        let mut runs = vec![BTreeMap::new()];
+        runs.extend(names.iter().map(|name| set([*name])));
+        if names.len() > 1 {
+            runs.push(set(names));
+        }
         let footer = ["Footer".to_owned()];
-        let bare = (BTreeMap::new(), &footer[..0]);
         let mut problems = Vec::new();
-        for (variables, footer) in [bare, (named, &footer[..])] {
+        for variables in runs {
+            let has_footer = usize::from(!variables.is_empty());
+            let footer = &footer[..has_footer];
             let values = Values {
                 code: CODE,
                 product: "Product",
@@ -62,22 +72,26 @@ impl Catalogue {
     ) -> Result<Vec<TemplateError>, TemplateError> {
         let content = self.content(texts, template, values)?;
         let lifetime = self.lifetime(texts, template, LIFETIME)?;
-        let says_lifetime = |text: &str| text.contains(&lifetime);
         let mut problems = Vec::new();
-        let is_said = says_lifetime(&self.validity(texts, template, values)?);
+        if !content.subject.contains(CODE) {
+            let line = texts.get(template, "subject")?;
+            problems.push(line.problem("the subject must say the code: begin with {{code}}"));
+        }
+        let is_said = self.validity(texts, template, values)?.contains(&lifetime);
         if !is_said {
             let line = texts.get(template, "validity")?;
             problems.push(line.problem("the text must say the lifetime: write {{lifetime}}"));
         }
-        for (part, layout) in [
-            (&content.text, &self.text_layout),
-            (&content.html, &self.html_layout),
+        let escaped = handlebars::html_escape(&lifetime);
+        for (part, layout, lifetime) in [
+            (&content.text, &self.text_layout, &lifetime),
+            (&content.html, &self.html_layout, &escaped),
         ] {
             let problem = |what: &str| TemplateError::new(layout, 1, what);
             if !part.contains(CODE) {
                 problems.push(problem("a message must say its code: write {{code}}"));
             }
-            if is_said && !says_lifetime(part) {
+            if is_said && !part.contains(lifetime) {
                 problems.push(problem(
                     "a message must say its lifetime: write {{validity}}",
                 ));
@@ -109,4 +123,11 @@ impl Catalogue {
         }
         problems
     }
+}
+
+fn set<'a>(names: impl IntoIterator<Item = &'a str>) -> BTreeMap<String, String> {
+    let names = names.into_iter();
+    names
+        .map(|name| (name.to_owned(), "Ada".to_owned()))
+        .collect()
 }

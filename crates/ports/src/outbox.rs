@@ -40,7 +40,7 @@ pub enum Settlement {
     },
     /// It is never tried again.
     Failed {
-        /// What the relay said; `None` when the session ended first.
+        /// What the relay said; `None` when the session ended first. What it said before is kept.
         reply: Option<Reply>,
     },
     /// It was not tried: the lease is given back, and nothing is counted.

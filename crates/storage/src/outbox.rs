@@ -67,7 +67,7 @@ impl Outbox for Storage {
             .all(&self.reader)
             .await
             .map_err(reading(DELIVERIES.0))?;
-        rows.into_iter().map(entry).collect()
+        Ok(rows.into_iter().filter_map(shown).collect())
     }
 
     async fn retry(
@@ -179,13 +179,15 @@ fn settled(settlement: &Settlement) -> UpdateMany<delivery::Entity> {
         Settlement::Retry { reply, .. } => (QUEUED, reply),
         Settlement::Failed { reply } => (FAILED, reply),
     };
-    let (reply_code, reply_enhanced) = reply_columns(reply);
-    let columns = delivery::ActiveModel {
+    let mut columns = delivery::ActiveModel {
         state: Set(state),
-        reply_code: Set(reply_code),
-        reply_enhanced: Set(reply_enhanced),
         ..Default::default()
     };
+    if reply.is_some() {
+        let (reply_code, reply_enhanced) = reply_columns(reply);
+        columns.reply_code = Set(reply_code);
+        columns.reply_enhanced = Set(reply_enhanced);
+    }
     let one_more = Expr::col(delivery::Column::Tries).add(1);
     let update = update
         .set(columns)
@@ -223,6 +225,15 @@ async fn write(
     }
     transaction.commit().await.map_err(unavailable)?;
     Ok(true)
+}
+
+/// A corrupt row is reported, and does not hide the others.
+fn shown(row: (delivery::Model, Option<session::Model>)) -> Option<OutboxEntry> {
+    let read = entry(row);
+    if let Err(error) = &read {
+        tracing::error!(%error, "a mail cannot be shown");
+    }
+    read.ok()
 }
 
 fn entry(

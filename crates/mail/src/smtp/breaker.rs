@@ -13,6 +13,9 @@ const PAUSE_MIN: Duration = Duration::from_secs(1);
 /// How long it is left alone at most: so long does a relay that works again wait for mail.
 const PAUSE_MAX: Duration = Duration::from_secs(30);
 
+/// After how long a message asks again at most while another one finds out.
+const PROBE_WAIT_MAX: Duration = Duration::from_secs(5);
+
 /// What an exchange says about the relay.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Evidence<'a> {
@@ -71,8 +74,8 @@ impl Circuit {
         match &self.0 {
             State::Closed(_) => None,
             State::Open { until, .. } => (now < *until).then(|| *until - now),
-            // The probe may be back any moment.
-            State::Probing { .. } => Some(PAUSE_MIN),
+            // The probe may be back any moment, and need not be asked for each second.
+            State::Probing { pause } => Some((*pause).min(PROBE_WAIT_MAX)),
         }
     }
 
@@ -110,10 +113,14 @@ impl Circuit {
                     Change::Opened
                 })
             }
-            (State::Probing { pause }, Evidence::Fails | Evidence::FailsFor(_))
-                if pass == Pass::Probe =>
-            {
+            (State::Probing { pause }, Evidence::Fails) if pass == Pass::Probe => {
                 let pause = (*pause * 2).min(PAUSE_MAX);
+                self.open(pause, now);
+                None
+            }
+            (State::Probing { pause }, Evidence::FailsFor(_)) if pass == Pass::Probe => {
+                // Perhaps the recipient's domain alone: no reason to wait longer.
+                let pause = *pause;
                 self.open(pause, now);
                 None
             }

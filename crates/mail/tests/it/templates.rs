@@ -222,6 +222,28 @@ fn every_problem_is_told_with_file_and_line() {
         ),
         ("en.texts", "validity = soon\nheding = x", vec![1, 2]),
         ("en.texts", "label = a\u{1b}[2Jb\nignore = a\0", vec![1, 2]),
+        (
+            "en.texts",
+            "label = a\nvalidity = {{#if variables.x}}soon{{else}}{{lifetime}}{{/if}}",
+            vec![2],
+        ),
+        (
+            "en.texts",
+            "\nvalidity = {{#if variables.x}}{{#if variables.y}}{{lifetime}}{{else}}soon{{/if}}\
+             {{else}}{{lifetime}}{{/if}}",
+            vec![2],
+        ),
+        (
+            "en.texts",
+            "\nwhere = {{#if variables.x}}{{#each variables.x}}{{this}}{{/each}}{{/if}}",
+            vec![2],
+        ),
+        ("en.texts", "\nsubject = Your code for {{product}}", vec![2]),
+        (
+            "en.texts",
+            "\nsubject = {{#if variables.x}}Hello{{else}}{{code}}{{/if}}",
+            vec![2],
+        ),
         ("en.texts", "label = a\nlabel = b", vec![2]),
         ("en.texts", "\n[Log in]", vec![2]),
         ("en.texts", "\n\n[invite]\nheading = x", vec![3]),
@@ -275,6 +297,31 @@ fn every_problem_is_told_with_file_and_line() {
     let TemplateErrors(found) = check_templates(all.path()).unwrap_err();
     assert_eq!(found.len(), 3, "{found:?}");
     assert!(check_templates(&all.path().join("nowhere")).is_err());
+}
+
+#[test]
+fn a_text_may_hold_what_the_html_part_escapes() {
+    let folder = folder([("en.texts", "minutes_other = {{count}} min' & < \"\"\n")]);
+    let renderer = renderer(folder.path(), Reading::Once);
+    let message = message(&renderer, "books", "login", "en");
+    assert!(message.text.contains("5 min' & <"), "{}", message.text);
+}
+
+#[test]
+fn what_is_no_regular_file_is_refused() {
+    for name in ["en.texts", "layout.html", "layout.txt"] {
+        let device = folder([]);
+        let file = device.path().join(name);
+        std::os::unix::fs::symlink("/dev/null", &file).unwrap();
+        let TemplateErrors(found) = check_templates(device.path()).unwrap_err();
+        let expected = format!("{}:1: is not a regular file", file.display());
+        assert_eq!(found[0].to_string(), expected, "{found:?}");
+        assert_eq!(found.len(), 1, "{found:?}");
+    }
+    let long = folder([("en.texts", &*"#".repeat(100 * 1024 + 1))]);
+    assert!(check_templates(long.path()).is_err());
+    let whole = folder([("en.texts", &*"#".repeat(100 * 1024))]);
+    check_templates(whole.path()).unwrap();
 }
 
 #[test]

@@ -10,30 +10,43 @@ const BACKOFF_SECS: [u32; 4] = [1, 4, 15, 60];
 /// lifetime where that is less.
 const REMAINING_SECS_MIN: u32 = 30;
 
+/// How much earlier the last repeat is due, in seconds: it is taken up a moment after it is due.
+const LATE_SECS_MAX: u32 = 2;
+
 /// How soon a mail that found no turn asks for one again, whatever it was told.
 const TURN_MIN: Duration = Duration::from_secs(1);
 /// And how late: things change.
 const TURN_MAX: Duration = Duration::from_secs(30);
 
 /// When the mail of `session` is due again after `tries` failed tries. The last time at which a
-/// repeat is of use is never passed over.
+/// repeat is of use is not passed over, unless it is past.
 pub(super) fn next_try(session: &Session, tries: u32, now: Timestamp) -> Timestamp {
     let step = usize::try_from(tries.saturating_sub(1)).unwrap_or(usize::MAX);
     let wait = BACKOFF_SECS[step.min(BACKOFF_SECS.len() - 1)];
-    now.plus_secs(wait).min(last_repeat(session)).max(now)
+    in_time(session, now.plus_secs(wait), now)
+}
+
+/// `due`, or the last repeat where that is sooner; once that is past, when the mail is of no use
+/// any more, so that it is given up then and no later.
+fn in_time(session: &Session, due: Timestamp, now: Timestamp) -> Timestamp {
+    let end = last_repeat(session);
+    let last = end.minus_secs(LATE_SECS_MAX);
+    if now < last {
+        due.min(last)
+    } else {
+        Timestamp::from_millis(end.as_millis() + 1).max(now)
+    }
 }
 
 /// When a mail that found no turn is due again, told to come back after `wait`. The last time at
-/// which a repeat is of use is never passed over.
+/// which a repeat is of use is not passed over, unless it is past.
 pub(super) fn next_turn(session: &Session, wait: Duration, now: Timestamp) -> Timestamp {
     let after = |wait: Duration| {
         let millis = i64::try_from(wait.as_millis()).unwrap_or(i64::MAX);
         Timestamp::from_millis(now.as_millis().saturating_add(millis))
     };
     let soonest = after(TURN_MIN);
-    after(wait.min(TURN_MAX))
-        .min(last_repeat(session))
-        .max(soonest)
+    in_time(session, after(wait.min(TURN_MAX)), now).max(soonest)
 }
 
 /// Whether the reader can still answer a mail that is tried at `now`, after `tries` failed tries.
@@ -71,13 +84,26 @@ mod tests {
     #[test]
     fn the_last_try_is_when_half_a_minute_is_left_to_answer() {
         let session = session(300);
-        let last = NOON.plus_secs(270);
-        assert_eq!(next_try(&session, 4, NOON.plus_secs(250)), last);
-        assert!(is_of_use(&session, 4, last));
+        let last = next_try(&session, 4, NOON.plus_secs(250));
+        assert_eq!(last, NOON.plus_secs(268));
+        // A mailer looks every half second.
+        let taken_up = Timestamp::from_millis(last.as_millis() + 500);
+        assert!(is_of_use(&session, 4, taken_up));
 
-        let late = NOON.plus_secs(271);
-        assert_eq!(next_try(&session, 4, late), late);
-        assert!(!is_of_use(&session, 4, late));
+        for (late, next) in [(268, 270_001), (270, 270_001), (271, 271_000)] {
+            let due = next_try(&session, 4, NOON.plus_secs(late));
+            assert_eq!(NOON.until(due).as_millis(), next, "given up and not tried");
+            assert!(!is_of_use(&session, 4, due));
+        }
+    }
+
+    #[test]
+    fn the_last_try_of_the_shortest_session_is_of_use_when_it_is_taken_up() {
+        let session = session(30);
+        let last = next_try(&session, 3, NOON.plus_secs(6));
+        assert_eq!(last, NOON.plus_secs(18));
+        let taken_up = Timestamp::from_millis(last.as_millis() + 500);
+        assert!(is_of_use(&session, 3, taken_up));
     }
 
     #[test]
@@ -97,7 +123,7 @@ mod tests {
             })
         };
         assert_eq!(waits(NOON), [1_000, 1_500, 29_000, 30_000]);
-        assert_eq!(waits(NOON.plus_secs(265)), [1_000, 1_500, 5_000, 5_000]);
+        assert_eq!(waits(NOON.plus_secs(265)), [1_000, 1_500, 3_000, 3_000]);
         assert_eq!(waits(NOON.plus_secs(280)), [1_000; 4]);
     }
 

@@ -2,7 +2,7 @@
 
 use otpost_ports::{
     AuditAction, AuditEntry, AuditLog, Claim, Command, KeyRecord, KeyStore, LeaseToken, Opening,
-    Outbox, RecipientStore, Scope, SessionStore, StoreError, VaultError,
+    Outbox, OutboxQuery, RecipientStore, Scope, SessionStore, StoreError, VaultError,
 };
 use otpost_testkit::sample::{self, NOON};
 
@@ -263,7 +263,7 @@ fn assert_corrupt<T>(answer: Result<T, StoreError>, expected: &str, change: &str
 }
 
 #[tokio::test]
-async fn a_broken_row_does_not_hold_up_the_mails_of_others() {
+async fn a_broken_row_neither_holds_up_nor_hides_the_mails_of_others() {
     for broken in [
         "UPDATE sessions SET attempts = 6 WHERE id = (SELECT MIN(id) FROM sessions)",
         "DELETE FROM sessions WHERE id = (SELECT MIN(id) FROM sessions)",
@@ -284,6 +284,9 @@ async fn a_broken_row_does_not_hold_up_the_mails_of_others() {
         let claimed = storage.claim(claim).await.unwrap();
 
         let ids: Vec<_> = claimed.iter().map(|one| *one.session.id()).collect();
+        assert_eq!(ids, [*good.session.id()], "{broken}");
+        let listed = storage.list(OutboxQuery::any(9)).await.unwrap();
+        let ids: Vec<_> = listed.iter().map(|one| *one.session.id()).collect();
         assert_eq!(ids, [*good.session.id()], "{broken}");
     }
 }

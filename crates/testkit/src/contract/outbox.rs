@@ -200,7 +200,8 @@ pub async fn a_mail_to_retry_waits_until_it_is_due(storage: &Storage) {
     );
 }
 
-/// A mail that is refused for good is not handed out again, and remembers what the relay said.
+/// A mail that is refused for good is not handed out again, and remembers what the relay said; so
+/// does one that is given up after the relay said something.
 pub async fn a_failed_mail_is_never_tried_again(storage: &Storage) {
     let opening = storage.open(1).await;
     let id = opening.session.id();
@@ -213,6 +214,15 @@ pub async fn a_failed_mail_is_never_tried_again(storage: &Storage) {
     assert_eq!(storage.find(id).await.delivery.state, DeliveryState::Failed);
     assert_eq!(replies(storage).await, [reply]);
     assert_eq!(storage.claim(2, NOON.plus_secs(600), 9).await, []);
+
+    let given_up = storage.open(2).await;
+    let id = given_up.session.id();
+    let later = NOON.plus_secs(1);
+    storage.deliver(id, NOON, retry_at(later)).await;
+    let silent = Settlement::Failed { reply: None };
+    storage.deliver(id, later, silent).await;
+    let said = replies(storage).await;
+    assert!(said.contains(&Some(BUSY)), "{said:?}");
 }
 
 /// A lease that is given back leaves the mail untried, for anyone when it is due again.

@@ -119,12 +119,12 @@ impl Row {
                     delivery.due_at = *due_at;
                 }
                 delivery.tries += 1;
-                self.reply = *reply;
+                self.reply = reply.or(self.reply);
             }
             Settlement::Failed { reply } => {
                 delivery.state = DeliveryState::Failed;
                 delivery.tries += 1;
-                self.reply = *reply;
+                self.reply = reply.or(self.reply);
             }
             Settlement::Released { due_at } => delivery.due_at = *due_at,
         }

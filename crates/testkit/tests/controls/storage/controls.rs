@@ -254,7 +254,10 @@ pub(super) const CONTROLS: &[Control<Flaw>] = &[
     ),
     (
         Flaw::RetryForgetsTheReply,
-        &["a_mail_to_retry_waits_until_it_is_due"],
+        &[
+            "a_mail_to_retry_waits_until_it_is_due",
+            "a_failed_mail_is_never_tried_again",
+        ],
     ),
     (
         Flaw::RetriesAtOnce,
