@@ -12,6 +12,8 @@ mod m20261122_000007_audit_log;
 mod m20261122_000008_uses_of_keys;
 mod m20261122_000009_sessions_by_recipient;
 mod m20261122_000010_old_failures;
+mod m20261123_000011_partitions;
+mod m20261123_000012_failed_mails;
 
 /// Every migration, in the order of their application.
 #[derive(Clone, Copy, Debug)]
@@ -30,6 +32,8 @@ impl MigratorTrait for Migrator {
             Box::new(m20261122_000008_uses_of_keys::Migration),
             Box::new(m20261122_000009_sessions_by_recipient::Migration),
             Box::new(m20261122_000010_old_failures::Migration),
+            Box::new(m20261123_000011_partitions::Migration),
+            Box::new(m20261123_000012_failed_mails::Migration),
         ]
     }
 }

@@ -15,7 +15,7 @@ struct Package {
 }
 
 /// The table of ARCHITECTURE.md, level by level; arrows point downwards only.
-const TABLE: [Package; 11] = [
+const TABLE: [Package; 12] = [
     Package {
         name: "otpost",
         may_import: &[
@@ -67,12 +67,16 @@ const TABLE: [Package; 11] = [
     },
     Package {
         name: "xtask",
+        may_import: &["otpost-cluster"],
+    },
+    Package {
+        name: "otpost-cluster",
         may_import: &[],
     },
 ];
 
-/// Tests of any package may also use the fakes and contract suites.
-const FOR_TESTS: &str = "otpost-testkit";
+/// Tests of any package may also use the fakes and contract suites, and PostgreSQL servers.
+const FOR_TESTS: [&str; 2] = ["otpost-testkit", "otpost-cluster"];
 
 /// Finds what is wrong; an error means that it could not look, which is wrong too.
 type Check = fn() -> Outcome<Vec<Problem>>;

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use crate::problem::{Outcome, Problem};
-use crate::{arch, checks, demo, deny, spam, suite};
+use crate::{arch, checks, demo, deny, plans, spam, suite, two_nodes};
 
 struct Stage {
     name: &'static str,
@@ -11,7 +11,7 @@ struct Stage {
 }
 
 /// The quick ones first, so that most mistakes are told within a minute.
-const STAGES: [Stage; 8] = [
+const STAGES: [Stage; 10] = [
     Stage {
         name: "fmt",
         run: checks::format,
@@ -37,12 +37,20 @@ const STAGES: [Stage; 8] = [
         run: suite::all,
     },
     Stage {
+        name: "plans",
+        run: plans::for_ci,
+    },
+    Stage {
         name: "demo",
         run: demo::run,
     },
     Stage {
         name: "spam",
         run: spam::run,
+    },
+    Stage {
+        name: "two-nodes",
+        run: two_nodes::run,
     },
 ];
 
@@ -63,7 +71,7 @@ pub(crate) fn run() -> Outcome {
         STAGES
             .iter()
             .skip(rows.len())
-            .map(|stage| format!("{:<6} not run", stage.name)),
+            .map(|stage| format!("{:<9} not run", stage.name)),
     );
     println!("\n=== summary ===\n{}", rows.join("\n"));
     outcome.map_err(|problem| Problem::new("ci failed", problem.to_string()))
@@ -71,5 +79,5 @@ pub(crate) fn run() -> Outcome {
 
 fn row(name: &str, passed: bool, took: Duration) -> String {
     let verdict = if passed { "passed" } else { "FAILED" };
-    format!("{name:<6} {verdict:<7} {:>7.1} s", took.as_secs_f64())
+    format!("{name:<9} {verdict:<7} {:>7.1} s", took.as_secs_f64())
 }

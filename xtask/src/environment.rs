@@ -29,6 +29,14 @@ pub(crate) fn under_ci() -> bool {
     variable("CI").is_some_and(|value| value == "true" || value == "1")
 }
 
+/// Where the tests look for a PostgreSQL server.
+pub(crate) const POSTGRES: &str = "TEST_POSTGRES_URL";
+
+/// Whether the tests have been given a PostgreSQL server.
+pub(crate) fn names_postgres() -> bool {
+    variable(POSTGRES).is_some_and(|url| !url.is_empty())
+}
+
 #[expect(
     clippy::disallowed_methods,
     reason = "the one place of the chores that reads variables"

@@ -15,11 +15,14 @@ mod deny;
 mod environment;
 mod http;
 mod otpost;
+mod plans;
+mod postgres;
 mod problem;
 mod process;
 mod readme;
 mod spam;
 mod suite;
+mod two_nodes;
 
 use std::process::ExitCode;
 
@@ -28,11 +31,17 @@ use problem::{Outcome, Problem};
 const USAGE: &str = "\
 usage: cargo xtask COMMAND
 
-  test    every test that needs no extra server, the documentation's examples included
-  ci      fmt, lint, arch, deny, docs, test, demo, spam; stops at the first that fails
+  test    every test, on a PostgreSQL server of its own; the documentation's examples included
+  ci      fmt, lint, arch, deny, docs, test, plans, demo, spam, two-nodes; stops at the first that fails
   demo    the real binary against a real SMTP server: send, read, verify
+  two-nodes
+          what docs/scaling.md shows of two nodes behind HAProxy works when pasted
   spam    what SpamAssassin thinks of every message
   crash   the real binary killed under load 200 times, or as often as --kills N says: no mail is lost
+  plans   every statement on 10 000 000 sessions, or on --rows N, has its index, and every index is used
+  costs   what each command writes to PostgreSQL, beside 1 000 000 sessions or --rows N
+  postgres -- COMMAND
+          runs a command with TEST_POSTGRES_URL set to a server that ends with it
   arch    what ARCHITECTURE.md promises: arrows, dependencies, paths, file sizes
   fmt     is everything formatted?
   lint    clippy, with warnings as errors
@@ -44,7 +53,7 @@ usage: cargo xtask COMMAND
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     match command(&arguments) {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(status) => status,
         Err(problem) => {
             eprintln!("\nxtask: {problem}");
             ExitCode::FAILURE
@@ -52,17 +61,29 @@ fn main() -> ExitCode {
     }
 }
 
-fn command(arguments: &[String]) -> Outcome {
+fn command(arguments: &[String]) -> Outcome<ExitCode> {
     let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
     match words.as_slice() {
+        ["postgres", "--", program, arguments @ ..] => postgres::with(program, arguments),
+        words => chore(words).map(|()| ExitCode::SUCCESS),
+    }
+}
+
+fn chore(words: &[&str]) -> Outcome {
+    match words {
         ["test"] => suite::all(),
         ["ci"] => ci::run(),
         ["demo"] => demo::run(),
         ["spam"] => spam::run(),
+        ["two-nodes"] => two_nodes::run(),
         ["readme"] => readme::test(),
         ["arch"] => arch::check(),
         ["crash"] => crash::run_for("200"),
         ["crash", "--kills", kills] => crash::run_for(kills),
+        ["plans"] => plans::check("10000000"),
+        ["plans", "--rows", rows] => plans::check(rows),
+        ["costs"] => plans::costs("1000000"),
+        ["costs", "--rows", rows] => plans::costs(rows),
         ["fmt"] => checks::format(),
         ["lint"] => checks::lint(),
         ["docs"] => checks::docs(),

@@ -14,7 +14,7 @@
 //! `http://127.0.0.1:8080`, when another port had to be taken, and the placeholders of the documented
 //! page: `https://dev.mailpass.im` becomes the base URL, `YOUR_API_KEY` the key of `dev.env`.
 
-mod block;
+pub(crate) mod block;
 mod run;
 
 use crate::environment;

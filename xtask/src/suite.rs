@@ -1,5 +1,6 @@
-//! Every test that needs no extra server: units and contracts, documentation, README.
+//! Every test: units and contracts, on SQLite and PostgreSQL, documentation, README.
 
+use crate::postgres::Server;
 use crate::problem::Outcome;
 use crate::process::{answers, cargo, has_cargo, left_out, run};
 use crate::readme;
@@ -9,9 +10,15 @@ const MEND: &str = "run the named test alone: cargo test -p PACKAGE NAME";
 /// A newcomer's machine passes this with nothing but the toolchain; what is left out is said.
 pub(crate) fn all() -> Outcome {
     browser()?;
+    let postgres = Server::for_suite()?;
     if has_cargo("nextest") {
         run(
-            &mut cargo(&["nextest", "run", "--workspace", "--all-features"]),
+            postgres.tell(&mut cargo(&[
+                "nextest",
+                "run",
+                "--workspace",
+                "--all-features",
+            ])),
             MEND,
         )?;
     } else {
@@ -20,7 +27,12 @@ pub(crate) fn all() -> Outcome {
             "cargo install cargo-nextest --locked",
         )?;
         run(
-            &mut cargo(&["test", "--workspace", "--all-targets", "--all-features"]),
+            postgres.tell(&mut cargo(&[
+                "test",
+                "--workspace",
+                "--all-targets",
+                "--all-features",
+            ])),
             MEND,
         )?;
     }

@@ -7,14 +7,17 @@ use actix_web::web::Data;
 use actix_web::{HttpMessage, HttpRequest};
 use otpost_domain::{Network, Permission};
 use otpost_service::{AccessError, Caller, Otp, ServiceError};
+use tokio::time::Instant;
 
 use crate::error::{ApiError, Denied, Refused};
 use crate::peers::Peers;
+use crate::time_left::TimeLeft;
 
 /// A caller whose key was accepted, and the use cases it may call.
 pub(crate) struct Access {
     pub(crate) otp: Data<Otp>,
     pub(crate) caller: Caller,
+    pub(crate) time_left: TimeLeft,
 }
 
 /// Marks a request whose key is a test key; the answer will say so.
@@ -69,9 +72,12 @@ impl Access {
                 }
             }
             // Nobody could tell.
-            Err(ApiError::Service(_) | ApiError::BadRequest(_) | ApiError::Refused(_)) => {
-                give_back();
-            }
+            Err(
+                ApiError::Service(_)
+                | ApiError::BadRequest(_)
+                | ApiError::Refused(_)
+                | ApiError::Stopping,
+            ) => give_back(),
         }
         judged
     }
@@ -83,6 +89,7 @@ impl Access {
         from: Option<IpAddr>,
         needs: Permission,
     ) -> Result<Self, ApiError> {
+        let begin = Instant::now();
         let judged = otp.authenticate(key, from, needs).await;
         let caller = judged.map_err(|error| match error {
             AccessError::Unauthorized => Denied::KeyRefused.into(),
@@ -92,7 +99,11 @@ impl Access {
         if caller.is_test() {
             request.extensions_mut().insert(UsesTestKey);
         }
-        Ok(Self { otp, caller })
+        Ok(Self {
+            otp,
+            caller,
+            time_left: TimeLeft::since(begin),
+        })
     }
 }
 

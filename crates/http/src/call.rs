@@ -16,6 +16,7 @@ use crate::error::{ApiError, BadRequest};
 use crate::fields::{Field, Fields, Noted};
 use crate::idempotency;
 use crate::json;
+use crate::time_left::TimeLeft;
 
 /// The largest body in bytes: 16 KiB.
 const BODY_BYTES_MAX: usize = 16 * 1024;
@@ -43,6 +44,7 @@ pub(crate) struct Call<T> {
     pub(crate) body: T,
     /// Whether it is to be carried out once; means nothing to an endpoint that says nothing of it.
     pub(crate) idempotency: Option<Idempotency>,
+    pub(crate) time_left: TimeLeft,
 }
 
 impl<T: Body + 'static> FromRequest for Call<T> {
@@ -53,7 +55,11 @@ impl<T: Body + 'static> FromRequest for Call<T> {
         let request = request.clone();
         let payload = web::Payload::from_request(&request, payload);
         Box::pin(async move {
-            let Access { otp, caller } = Access::of(&request, T::NEEDS).await?;
+            let Access {
+                otp,
+                caller,
+                time_left,
+            } = Access::of(&request, T::NEEDS).await?;
             check_content_type(request.headers())?;
             check_length(request.headers())?;
             let payload = payload.await.map_err(|_| interrupted())?;
@@ -65,6 +71,7 @@ impl<T: Body + 'static> FromRequest for Call<T> {
                 caller,
                 body,
                 idempotency,
+                time_left,
             })
         })
     }

@@ -27,6 +27,9 @@ pub(crate) enum ApiError {
     Refused(#[from] Refused),
     #[error(transparent)]
     Service(#[from] ServiceError),
+    /// Said to who asks whether to come at all.
+    #[error("stopping")]
+    Stopping,
 }
 
 /// The caller may not ask.
@@ -320,6 +323,15 @@ fn broken_service(cause: &ServiceError) -> Row<'static> {
     }
 }
 
+fn stopping() -> Row<'static> {
+    Row::new(
+        StatusCode::SERVICE_UNAVAILABLE,
+        "SERVICE_UNAVAILABLE",
+        "This node is stopping.",
+    )
+    .header(RETRY_AFTER, UNAVAILABLE_RETRY_SECS.to_string())
+}
+
 impl ApiError {
     fn row(&self) -> Row<'_> {
         match self {
@@ -327,6 +339,7 @@ impl ApiError {
             Self::BadRequest(bad_request) => bad_request.row(),
             Self::Refused(refused) => refused.row(),
             Self::Service(cause) => broken_service(cause),
+            Self::Stopping => stopping(),
         }
     }
 
@@ -334,7 +347,7 @@ impl ApiError {
     pub(crate) fn cause(&self) -> Option<&ServiceError> {
         match self {
             Self::Service(cause) => Some(cause),
-            Self::Denied(_) | Self::BadRequest(_) | Self::Refused(_) => None,
+            Self::Denied(_) | Self::BadRequest(_) | Self::Refused(_) | Self::Stopping => None,
         }
     }
 }

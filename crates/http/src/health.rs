@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use crate::envelope;
 use crate::error::ApiError;
+use crate::stop::Stop;
 
 #[derive(Serialize)]
 struct Answer {
@@ -18,8 +19,11 @@ pub(crate) async fn alive() -> HttpResponse {
     envelope::success(Answer { status: "ok" })
 }
 
-/// Requests can be served: 200, otherwise 503.
-pub(crate) async fn ready(otp: Data<Otp>) -> Result<HttpResponse, ApiError> {
+/// Requests can be served, and will be for a while: 200, otherwise 503.
+pub(crate) async fn ready(otp: Data<Otp>, stop: Data<Stop>) -> Result<HttpResponse, ApiError> {
+    if stop.announced().is_cancelled() {
+        return Err(ApiError::Stopping);
+    }
     otp.ready().await?;
     Ok(envelope::success(Answer { status: "ready" }))
 }

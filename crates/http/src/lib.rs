@@ -27,9 +27,12 @@ mod server;
 mod shared_fields;
 mod shell;
 mod status;
+mod stop;
+mod time_left;
 mod variables;
 mod verify;
 mod wrong_fields;
 
 pub use dev::Dev;
 pub use server::{Server, serve};
+pub use stop::Stop;

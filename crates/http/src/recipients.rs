@@ -53,7 +53,8 @@ struct Erased<'a> {
 /// Answers with how the address stands in the caller's project.
 pub(crate) async fn look_up(call: Call<RecipientBody>) -> Result<HttpResponse, ApiError> {
     let email = call.body.email;
-    let view = call.otp.look_up_recipient(&call.caller, &email).await?;
+    let looked_up = call.otp.look_up_recipient(&call.caller, &email);
+    let view = call.time_left.allow(looked_up).await?;
     let shown = Shown {
         email: email.as_str(),
         on_hold: view.answer.is_on_hold,
@@ -68,7 +69,8 @@ pub(crate) async fn look_up(call: Call<RecipientBody>) -> Result<HttpResponse, A
 /// Answers once the failures of the address are forgiven.
 pub(crate) async fn release(call: Call<RecipientBody>) -> Result<HttpResponse, ApiError> {
     let email = call.body.email;
-    let released = call.otp.release_recipient(&call.caller, &email).await?;
+    let released = call.otp.release_recipient(&call.caller, &email);
+    let released = call.time_left.allow(released).await?;
     let answer = envelope::success(Released {
         email: email.as_str(),
         released: released.answer,
@@ -76,7 +78,8 @@ pub(crate) async fn release(call: Call<RecipientBody>) -> Result<HttpResponse, A
     Ok(metered(Ok(answer), &released))
 }
 
-/// Answers once what is kept of the address is gone.
+/// Answers once what is kept of the address is gone, from the files too: that may take some seconds
+/// more than other answers.
 pub(crate) async fn erase(call: Call<RecipientBody>) -> Result<HttpResponse, ApiError> {
     let email = call.body.email;
     let erased = call.otp.erase_recipient(&call.caller, &email).await?;

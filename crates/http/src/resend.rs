@@ -46,12 +46,13 @@ pub(crate) async fn handle(call: Call<ResendBody>) -> Result<HttpResponse, ApiEr
         caller,
         body: ResendBody { session_id },
         idempotency,
+        time_left,
     } = call;
     let wish = ResendRequest {
         session_id,
         idempotency,
     };
-    let resent = otp.resend(&caller, wish).await?;
+    let resent = time_left.allow(otp.resend(&caller, wish)).await?;
     let refused = match resent.answer {
         ResendAnswer::Resent { expires_at } => {
             let answer = envelope::success(Answer {

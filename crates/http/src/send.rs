@@ -137,6 +137,7 @@ pub(crate) async fn handle(
         caller,
         body,
         idempotency,
+        time_left,
     } = call;
     let accepted = languages::accepted(request.headers());
     let wish = SendRequest {
@@ -149,7 +150,8 @@ pub(crate) async fn handle(
         client_ip: body.client_ip,
         idempotency,
     };
-    let sent = otp.send(&caller, wish).await.map_err(|error| match error {
+    let sent = time_left.allow(otp.send(&caller, wish)).await;
+    let sent = sent.map_err(|error| match error {
         SendError::Limited(limited) => Refused::RateLimited(limited).into(),
         SendError::OnHold => Refused::OnHold.into(),
         SendError::KeyReused => Refused::IdempotencyKeyReused.into(),

@@ -4,16 +4,17 @@ use std::time::Instant;
 
 use actix_web::body::MessageBody;
 use actix_web::dev::{ServiceRequest, ServiceResponse};
-use actix_web::http::Method;
 use actix_web::http::header::{CACHE_CONTROL, HeaderName, HeaderValue, X_CONTENT_TYPE_OPTIONS};
+use actix_web::http::{ConnectionType, Method};
 use actix_web::middleware::Next;
 use actix_web::web::Data;
-use actix_web::{Error, HttpMessage};
+use actix_web::{Error, HttpMessage, HttpRequest};
 use otpost_service::{Otp, ServiceError};
 use tracing::{Instrument, Span, field};
 
 use crate::auth::UsesTestKey;
 use crate::error::ApiError;
+use crate::stop::Stop;
 
 pub(crate) const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 pub(crate) const OTPOST_TEST: HeaderName = HeaderName::from_static("otpost-test");
@@ -47,8 +48,18 @@ pub(crate) async fn middleware(
     if is_test {
         headers.insert(OTPOST_TEST, HeaderValue::from_static("true"));
     }
+    if is_stopping(response.request()) {
+        // The client is to ask elsewhere next time, and this connection empties.
+        let head = response.response_mut().head_mut();
+        head.set_connection_type(ConnectionType::Close);
+    }
     span.in_scope(|| log(&response, started));
     Ok(response)
+}
+
+fn is_stopping(request: &HttpRequest) -> bool {
+    let stop = request.app_data::<Data<Stop>>();
+    stop.is_some_and(|stop| stop.announced().is_cancelled())
 }
 
 /// The caller's own identifier where it gave one of 1 to 128 printable ASCII characters, else

@@ -27,10 +27,14 @@ struct Answer<'a> {
 
 /// Answers with what is true at this instant.
 pub(crate) async fn handle(request: HttpRequest) -> Result<HttpResponse, ApiError> {
-    let Access { otp, caller } = Access::of(&request, Permission::Otp).await?;
+    let Access {
+        otp,
+        caller,
+        time_left,
+    } = Access::of(&request, Permission::Otp).await?;
     let text = request.match_info().get("session_id").unwrap_or_default();
     let session_id = SessionId::parse(text).unwrap_or(SessionId::NONE);
-    let looked = otp.status(&caller, &session_id).await?;
+    let looked = time_left.allow(otp.status(&caller, &session_id)).await?;
     let answer = match &looked.answer {
         StatusAnswer::Found(view) => Ok(shown(view)),
         StatusAnswer::Limited(limited) => Err(Refused::RateLimited(*limited).into()),

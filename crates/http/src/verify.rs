@@ -57,6 +57,7 @@ pub(crate) async fn handle(call: Call<VerifyBody>) -> Result<HttpResponse, ApiEr
         caller,
         body,
         idempotency,
+        time_left,
     } = call;
     let submitted = VerifyRequest {
         session_id: body.session_id,
@@ -65,7 +66,7 @@ pub(crate) async fn handle(call: Call<VerifyBody>) -> Result<HttpResponse, ApiEr
         template: body.template,
         idempotency,
     };
-    let judged = otp.verify(&caller, submitted).await?;
+    let judged = time_left.allow(otp.verify(&caller, submitted)).await?;
     let answer = match &judged.answer {
         VerifyAnswer::Verified { email } => Ok(envelope::success(Answer {
             verified: true,

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{ArgGroup, Args, Parser, Subcommand};
 use otpost_domain::{AddressRange, Permission, Permissions};
+use secrecy::SecretString;
 
 use crate::settings::Listen;
 
@@ -58,6 +59,17 @@ pub(crate) enum Command {
         #[arg(long)]
         status: bool,
     },
+    /// Copy everything into another, empty database: from SQLite to PostgreSQL, or back
+    ///
+    /// Stop every node first: what is asked of one during the copy is answered with 503, and what
+    /// is asked after it is not in the copy.
+    ///
+    /// The copy is all or nothing, and the old database stays as it is. Secrets are not in a
+    /// database: the new one goes on with those of the configuration, and with no others.
+    ///
+    /// Others on this machine see what a command line says. A password has its place in PGPASSWORD,
+    /// in ~/.pgpass, or in database.url.
+    Copy(CopyArgs),
     /// Manage projects
     Project {
         /// What to do with them.
@@ -119,6 +131,10 @@ pub(crate) struct DevArgs {
     /// Folder for database, keys and messages
     #[arg(long, value_name = "DIR", default_value = "otpost-data")]
     pub(crate) data: PathBuf,
+    /// Keep sessions in this database, such as `postgres://localhost/otpost_dev`, instead of a file
+    /// in the folder, which remembers it
+    #[arg(long, value_name = "URL")]
+    pub(crate) database: Option<SecretString>,
 }
 
 /// Which database a command works on.
@@ -139,6 +155,18 @@ pub(crate) enum SecretsCommand {
               value_parser = clap::value_parser!(u32).range(1..))]
         number: u32,
     },
+}
+
+/// From where to where.
+#[derive(Debug, Args)]
+#[command(group(ArgGroup::new("where").required(true).multiple(true).args(["from", "to"])))]
+pub(crate) struct CopyArgs {
+    /// The database that is copied [default: database.url]
+    #[arg(long, value_name = "URL")]
+    pub(crate) from: Option<SecretString>,
+    /// The empty database that it is copied to [default: database.url]
+    #[arg(long, value_name = "URL")]
+    pub(crate) to: Option<SecretString>,
 }
 
 /// What to do with projects.

@@ -2,6 +2,7 @@
 
 mod audit;
 mod check_config;
+mod copy;
 mod dev;
 mod healthcheck;
 mod init;
@@ -56,6 +57,7 @@ pub async fn run(cli: Cli) -> Result<(), Failure> {
         } => secrets::print_new(number),
         Command::Migrate { status: false } => migrate::up(&load(config)?).await,
         Command::Migrate { status: true } => migrate::status(&load(config)?).await,
+        Command::Copy(args) => copy::run(&load(config)?, args).await,
         Command::Project { command } => project(config, command).await,
         Command::Key { command } => key(config, command).await,
         Command::Recipient { command } => recipient(config, command).await,
@@ -200,7 +202,7 @@ struct Prepared {
 
 /// Builds all that needs no connection, and says at once all that is wrong with it.
 fn prepare(settings: &Settings) -> Result<Prepared, Problems> {
-    let database = compose::check_database_url(&settings.database.url);
+    let database = compose::check_database(&settings.database);
     let vault = compose::vault_from_settings(&settings.secrets);
     let mails =
         compose::renderer_from_settings(settings, None, Reading::Once).and_then(|renderer| {
@@ -226,15 +228,15 @@ fn prepare(settings: &Settings) -> Result<Prepared, Problems> {
 
 /// The configured database, or that of a development run.
 async fn base_of(named: Option<PathBuf>, data: &DataArgs) -> Result<Base, Failure> {
-    let (url, secrets) = if let Some(folder) = &data.data {
+    let (database, secrets) = if let Some(folder) = &data.data {
         dev::existing(folder)?
     } else {
         let settings = load(named)?;
-        (settings.database.url, settings.secrets)
+        (settings.database, settings.secrets)
     };
     let vault =
         compose::vault_from_settings(&secrets).map_err(|problem| Problems(vec![problem]))?;
-    Base::open(&url, vault).await
+    Base::open(&database, vault).await
 }
 
 /// The settings that the service on that database has, as far as they can be known here.

@@ -3,6 +3,7 @@
 mod keys;
 mod mails;
 mod relays;
+mod upkeep;
 
 use std::net::TcpListener;
 use std::sync::Arc;
@@ -10,27 +11,31 @@ use std::time::Duration;
 
 use otpost_crypto::OsEntropy;
 use otpost_domain::{AddressRange, Limit};
-use otpost_http::{Dev, Server};
+use otpost_http::{Dev, Server, Stop};
 use otpost_ports::{Actor, Clock, Courier, Entropy, Vault};
 use otpost_service::{
     Audit, Catalogues, Janitor, KeyUses, Keys, Mailer, MailerSettings, Otp, Policies, Ports,
     Postmaster, Recipients,
 };
 use otpost_storage::Storage;
-use secrecy::{ExposeSecret as _, SecretString};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 use crate::Failure;
 use crate::clock::SystemClock;
-use crate::settings::{Problem, Settings};
+use crate::settings::{Database, Problem, Settings};
 
 pub(crate) use keys::vault_from_settings;
 pub(crate) use mails::{renderer_from_settings, template_folders};
 pub(crate) use relays::smtp_from_settings;
+use upkeep::Upkeep;
 
-/// After a stop, everything has ended within this time, or is left as a crash would leave it.
+/// After a stop is announced, everything has ended within this time, or is left as a crash would
+/// leave it.
 const STOP_WITHIN: Duration = Duration::from_millis(9_500);
+/// After a stop is announced, requests and mails under way may go on for this time, the drain
+/// included.
+const FINISH_WITHIN: Duration = Duration::from_secs(8);
 
 /// What every command stands on that touches the database.
 #[derive(Clone)]
@@ -46,13 +51,13 @@ pub(crate) struct Base {
 }
 
 impl Base {
-    /// Opens the database at `url` and brings it up to this program.
+    /// Opens the database and brings it up to this program.
     ///
     /// # Errors
     ///
     /// When it cannot be opened, or is of a newer program.
-    pub(crate) async fn open(url: &SecretString, vault: Arc<dyn Vault>) -> Result<Self, Failure> {
-        let storage = storage_from_url(url, Arc::clone(&vault)).await?;
+    pub(crate) async fn open(database: &Database, vault: Arc<dyn Vault>) -> Result<Self, Failure> {
+        let storage = storage_from_settings(database, Arc::clone(&vault)).await?;
         for name in storage.migrate().await? {
             tracing::info!(name, "migrated");
         }
@@ -106,33 +111,27 @@ impl Base {
     }
 }
 
-/// Opens the database at `url` as it is.
+/// Opens the database as it is.
 ///
 /// # Errors
 ///
 /// When it cannot be opened.
-pub(crate) async fn storage_from_url(
-    url: &SecretString,
+pub(crate) async fn storage_from_settings(
+    database: &Database,
     vault: Arc<dyn Vault>,
 ) -> Result<Storage, Failure> {
-    let opened = Storage::connect(&storage_settings(url), vault).await;
+    let opened = Storage::connect(&database.storage(), vault).await;
     Ok(opened.map_err(|error| format!("database.url: {error}"))?)
 }
 
-/// Whether a database can be at `url`. Nothing is opened or made.
+/// Whether a database can be there. Nothing is opened or made.
 ///
 /// # Errors
 ///
 /// That no database can be there.
-pub(crate) fn check_database_url(url: &SecretString) -> Result<(), Problem> {
-    let checked = storage_settings(url).check();
+pub(crate) fn check_database(database: &Database) -> Result<(), Problem> {
+    let checked = database.storage().check();
     checked.map_err(|error| Problem::about("database.url", format!("is refused: {error}")))
-}
-
-fn storage_settings(url: &SecretString) -> otpost_storage::Settings {
-    otpost_storage::Settings {
-        url: url.expose_secret().to_owned(),
-    }
 }
 
 /// Who takes the mails.
@@ -162,12 +161,14 @@ pub(crate) struct Plan {
     pub(crate) trusted_proxies: Vec<AddressRange>,
     /// Threads that serve requests.
     pub(crate) workers: usize,
+    /// How long to serve on after a stop was announced, less than [`FINISH_WITHIN`].
+    pub(crate) drain: Duration,
     /// The routes of a development run.
     pub(crate) dev: Option<Dev>,
 }
 
-/// Serves on `listeners` until `stop`; then requests under way are answered, and mails that are
-/// not on their way are given back to the outbox.
+/// Serves on `listeners` until `stop` is announced and the drain over; then requests under way are
+/// answered, and mails that are not on their way are given back to the outbox.
 ///
 /// # Errors
 ///
@@ -176,12 +177,22 @@ pub(crate) async fn run(
     base: Base,
     plan: Plan,
     listeners: Vec<TcpListener>,
-    stop: CancellationToken,
+    stop: Stop,
 ) -> Result<(), Failure> {
     let mail_queued = Arc::new(Notify::new());
-    let mailer = mailer(&base, plan.couriers, Arc::clone(&mail_queued));
+    let finish_within = FINISH_WITHIN.saturating_sub(plan.drain);
+    let mailer = mailer(
+        &base,
+        plan.couriers,
+        Arc::clone(&mail_queued),
+        finish_within,
+    );
     let janitor = Janitor {
         sessions: Arc::new(base.storage.clone()),
+        clock: Arc::clone(&base.clock),
+    };
+    let upkeep = Upkeep {
+        storage: base.storage.clone(),
         clock: Arc::clone(&base.clock),
     };
     let key_uses = Arc::new(KeyUses::new(Arc::new(base.storage.clone())));
@@ -199,16 +210,22 @@ pub(crate) async fn run(
         cors_origins: plan.cors_origins,
         peer_limit: plan.peer_limit,
         trusted_proxies: plan.trusted_proxies,
+        finish_within,
         dev: plan.dev,
     };
 
     let serving = async {
         let ended = otpost_http::serve(listeners, server, stop.clone()).await;
         // A server that broke takes the workers with it: nobody would notice them alone.
-        stop.cancel();
+        stop.end();
         ended
     };
     let parts = async {
+        // Before the first request: a row that comes before its partition has to be moved there.
+        tokio::select! {
+            () = upkeep.round() => {}
+            () = stop.due().cancelled() => {}
+        }
         // Keys are used until the last request is answered: their last round comes after it.
         let last_answer = CancellationToken::new();
         let serving = async {
@@ -216,10 +233,12 @@ pub(crate) async fn run(
             last_answer.cancel();
             ended
         };
-        let (ended, (), (), ()) = tokio::join!(
+        let (ended, (), (), (), (), ()) = tokio::join!(
             serving,
-            mailer.run(stop.clone()),
-            janitor.run(stop.clone()),
+            drain(&stop, plan.drain),
+            mailer.run(stop.due().clone()),
+            janitor.run(stop.due().clone()),
+            upkeep.run(stop.due().clone()),
             key_uses.run(last_answer.clone()),
         );
         base.storage.close().await;
@@ -246,7 +265,13 @@ fn ports(base: &Base) -> Ports {
     }
 }
 
-fn mailer(base: &Base, couriers: Couriers, mail_queued: Arc<Notify>) -> Mailer {
+fn mailer(
+    base: &Base,
+    couriers: Couriers,
+    mail_queued: Arc<Notify>,
+    finish_within: Duration,
+) -> Mailer {
+    let settings = MailerSettings::default();
     Mailer {
         outbox: Arc::new(base.storage.clone()),
         vault: Arc::clone(&base.vault),
@@ -255,7 +280,10 @@ fn mailer(base: &Base, couriers: Couriers, mail_queued: Arc<Notify>) -> Mailer {
         live: couriers.live,
         test: couriers.test,
         mail_queued,
-        settings: MailerSettings::default(),
+        settings: MailerSettings {
+            grace: settings.grace.min(finish_within),
+            ..settings
+        },
     }
 }
 
@@ -282,7 +310,16 @@ pub(crate) fn workers_from_settings(settings: &Settings) -> usize {
     set.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from))
 }
 
-async fn overdue(stop: &CancellationToken) {
-    stop.cancelled().await;
+/// Makes a stop due when it was announced for the time of the drain.
+async fn drain(stop: &Stop, drain: Duration) {
+    stop.announced().cancelled().await;
+    tokio::select! {
+        () = tokio::time::sleep(drain) => stop.end(),
+        () = stop.due().cancelled() => {}
+    }
+}
+
+async fn overdue(stop: &Stop) {
+    stop.announced().cancelled().await;
     tokio::time::sleep(STOP_WITHIN).await;
 }

@@ -81,22 +81,24 @@ const SUCCESS_TENTHS: u32 = 2;
 
 impl Quotas {
     /// Every subject that is read or written where `recipient` is known, and without it those of
-    /// the caller.
+    /// the caller. What a limit that is off would count is nobody's business: a row that many share
+    /// makes them wait for one another.
     #[must_use]
     pub fn subjects(
         &self,
         owner: &Owner,
         recipient: Option<&RecipientDigest>,
     ) -> BTreeSet<Subject> {
-        let caller = self.caller.iter().map(|charge| charge.subject.clone());
+        let charged = self.caller.iter().filter(|charge| !charge.limit.is_off());
+        let caller = charged.map(|charge| charge.subject.clone());
         let recipient = recipient.into_iter().flat_map(|recipient| {
             [
                 Subject::recipient(recipient),
                 Subject::recipient_of(&owner.project, recipient),
             ]
         });
-        let project = Subject::project(&owner.project);
-        caller.chain([project]).chain(recipient).collect()
+        let project = (!self.failures.is_off()).then(|| Subject::project(&owner.project));
+        caller.chain(project).chain(recipient).collect()
     }
 
     /// Charges for one more mail to a recipient.
@@ -196,6 +198,9 @@ impl Quotas {
         ledger: &mut Ledger,
         change: impl FnOnce(Limit, Bucket) -> Bucket,
     ) {
+        if self.failures.is_off() {
+            return;
+        }
         let project = Subject::project(&owner.project);
         let mut counters = ledger.counters(&project);
         let bucket = &mut counters.buckets[FAILURES_BUCKET];

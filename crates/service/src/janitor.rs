@@ -25,7 +25,11 @@ impl Janitor {
     /// Works until `stop`, a round a minute.
     pub async fn run(&self, stop: CancellationToken) {
         loop {
-            match self.round().await {
+            let round = tokio::select! {
+                round = self.round() => round,
+                () = stop.cancelled() => return,
+            };
+            match round {
                 Ok(Purged {
                     closed: 0,
                     deleted: 0,

@@ -1,13 +1,14 @@
 //! Answers that are kept to be said again: read before a decision, written in its commit, purged by
 //! rule.
 
-use otpost_domain::Timestamp;
-use otpost_ports::{KeptAnswer, Once, StoreError};
-use sea_orm::sea_query::{OnConflict, Query, SelectStatement};
-use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, Select};
+use otpost_domain::{SessionId, Timestamp};
+use otpost_ports::{KeptAnswer, Once, Sealed, StoreError};
+use sea_orm::sea_query::{Expr, OnConflict, Query, SelectStatement};
+use sea_orm::{ColumnTrait, ConnectionTrait, DatabaseTransaction, EntityTrait, Insert, Select};
 
 use crate::convert::kept_answer::{KEPT_ANSWERS, read, row};
-use crate::entity::kept_answer::{Column, Entity};
+use crate::engine::Engine;
+use crate::entity::kept_answer::{ActiveModel, Column, Entity};
 use crate::error::{reading, unavailable};
 
 /// The most answers that a session is told with a key of their own: its mails, and some guesses.
@@ -24,6 +25,43 @@ pub(crate) async fn load(
     let found = under(&once).one(connection).await;
     let found = found.map_err(reading(KEPT_ANSWERS.0))?;
     found.map(read).transpose()
+}
+
+/// As [`load`], with the row of the key locked until the end of the transaction: of two requests
+/// under one key, the second waits for what becomes of the first.
+pub(crate) async fn load_to_change(
+    engine: Engine,
+    transaction: &DatabaseTransaction,
+    once: Option<Once>,
+) -> Result<Option<KeptAnswer>, StoreError> {
+    if let Some(once) = once
+        && engine.locks_rows()
+    {
+        lock(once)
+            .exec_without_returning(transaction)
+            .await
+            .map_err(unavailable)?;
+    }
+    load(transaction, once).await
+}
+
+/// Makes the row where it is missing, which is over since long, and locks it otherwise: an update
+/// whose condition never holds writes nothing, and locks all the same.
+fn lock(once: Once) -> Insert<ActiveModel> {
+    let none = KeptAnswer {
+        once: Once {
+            until: Timestamp::from_millis(0),
+            ..once
+        },
+        session: SessionId::NONE,
+        answer: Sealed(Vec::new()),
+        conflicts: 0,
+    };
+    let only_lock = OnConflict::column(Column::Key)
+        .update_column(Column::UntilAt)
+        .action_and_where(Expr::cust("FALSE"))
+        .to_owned();
+    Entity::insert(row(&none)).on_conflict(only_lock)
 }
 
 fn under(once: &Once) -> Select<Entity> {
@@ -68,7 +106,7 @@ pub(crate) fn over(now: Timestamp, sessions: u32) -> SelectStatement {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::connect::tests::plan;
+    use crate::connect::sqlite::tests::plan;
     use otpost_ports::{IdempotencyDigest, RequestDigest};
     use otpost_testkit::sample::NOON;
     use sea_orm::{DbBackend, QueryTrait};

@@ -21,8 +21,8 @@ impl AuditLog for Storage {
         recipient: Option<&RecipientDigest>,
         limit: u32,
     ) -> Result<Vec<AuditEntry>, StoreError> {
-        in_time(async {
-            let rows = newest(recipient, limit).all(&self.reader).await;
+        in_time(|| async {
+            let rows = newest(recipient, limit).all(&self.reading().await?).await;
             let rows = rows.map_err(reading(AUDIT_LOG.0))?;
             rows.into_iter().map(read).collect()
         })
@@ -67,7 +67,7 @@ pub(crate) fn over(now: Timestamp, limit: u32) -> SelectStatement {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::connect::tests::plan;
+    use crate::connect::sqlite::tests::plan;
     use otpost_testkit::sample::NOON;
     use sea_orm::{DbBackend, QueryTrait};
 

@@ -12,6 +12,7 @@ use sea_orm::{
 
 use crate::entity::{delivery, session};
 use crate::error::unavailable;
+use crate::storage::{end, undo};
 use crate::{answers, convert, counters};
 
 /// Commits what `decision` changes, and gives the session as it is stored then.
@@ -45,7 +46,9 @@ pub(crate) async fn commit(
     let is_counted = counters::save(&transaction, &ledger, at).await?;
     let is_kept = answers::save(&transaction, kept.as_ref()).await?;
     if is_changed || mail.is_some() || is_counted || is_kept {
-        transaction.commit().await.map_err(unavailable)?;
+        end(transaction).await?;
+    } else {
+        undo(transaction).await;
     }
     Ok(Judged {
         stored,
@@ -65,7 +68,9 @@ pub(crate) async fn commit_counted(
     let is_counted = counters::save(&transaction, ledger, at).await?;
     let is_kept = answers::save(&transaction, kept).await?;
     if is_counted || is_kept {
-        transaction.commit().await.map_err(unavailable)?;
+        end(transaction).await?;
+    } else {
+        undo(transaction).await;
     }
     Ok(())
 }

@@ -3,15 +3,16 @@
 use std::collections::BTreeSet;
 
 use otpost_domain::{HOLD_FAILURES, Limit, Timestamp};
-use otpost_ports::{FAILURES_RETENTION_SECS, Ledger, StoreError, Subject};
+use otpost_ports::{Counters, FAILURES_RETENTION_SECS, Ledger, StoreError, Subject};
 use sea_orm::sea_query::{Expr, OnConflict, Query, SelectStatement};
 use sea_orm::{
-    ColumnTrait, Condition, ConnectionTrait, EntityTrait, ExprTrait, QueryFilter, QueryOrder,
-    Select,
+    ColumnTrait, Condition, ConnectionTrait, DatabaseTransaction, EntityTrait, ExprTrait,
+    InsertMany, QueryFilter, QueryOrder, Select,
 };
 
 use crate::convert::counters::{COUNTERS, read, row};
-use crate::entity::counters::{Column, Entity};
+use crate::engine::Engine;
+use crate::entity::counters::{ActiveModel, Column, Entity};
 use crate::error::{reading, unavailable};
 
 /// After which a row that nobody wrote owes nothing, whatever its limits, in seconds.
@@ -35,6 +36,37 @@ pub(crate) async fn load(
         .map_err(reading(COUNTERS.0))?;
     let rows: Result<Vec<_>, _> = rows.into_iter().map(read).collect();
     rows.map(Ledger::new)
+}
+
+/// As [`load`], with every row locked until the end of the transaction, whether it was there before
+/// or not.
+pub(crate) async fn load_to_change(
+    engine: Engine,
+    transaction: &DatabaseTransaction,
+    subjects: &BTreeSet<Subject>,
+) -> Result<Ledger, StoreError> {
+    if engine.locks_rows() && !subjects.is_empty() {
+        lock(subjects)
+            .exec_without_returning(transaction)
+            .await
+            .map_err(unavailable)?;
+    }
+    load(transaction, subjects).await
+}
+
+/// Makes the rows that are missing and locks the others, in the order of their subjects and in one
+/// pass: an update whose condition never holds writes nothing, and locks all the same.
+fn lock(subjects: &BTreeSet<Subject>) -> InsertMany<ActiveModel> {
+    let nothing = Counters::default();
+    let long_ago = Timestamp::from_millis(0);
+    let rows = subjects
+        .iter()
+        .map(|subject| row(subject, &nothing, long_ago));
+    let only_lock = OnConflict::column(Column::Subject)
+        .update_column(Column::UsedAt)
+        .action_and_where(Expr::cust("FALSE"))
+        .to_owned();
+    Entity::insert_many(rows).on_conflict(only_lock)
 }
 
 fn of(subjects: &BTreeSet<Subject>) -> Select<Entity> {
@@ -115,7 +147,7 @@ fn old_failures(now: Timestamp) -> SelectStatement {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::connect::tests::plan;
+    use crate::connect::sqlite::tests::plan;
     use otpost_testkit::sample::NOON;
     use sea_orm::{DbBackend, QueryTrait};
 

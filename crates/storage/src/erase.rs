@@ -1,28 +1,23 @@
-//! Erasing what is kept of a recipient, from the tables and from the files.
+//! Erasing what is kept of a recipient.
 
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
+pub(crate) mod files;
 
 use otpost_ports::{AuditEntry, Erased, RecipientDigest, Scope, StoreError, Subject};
-use sea_orm::sea_query::{Expr, Query, SelectStatement, Value};
+use sea_orm::sea_query::{Expr, Order, Query, SelectStatement, Value};
 use sea_orm::{
-    ColumnTrait, Condition, ConnectionTrait, DbBackend, DbErr, DeleteMany, EntityTrait,
-    PaginatorTrait, QueryFilter, Statement, UpdateMany,
+    ColumnTrait, Condition, ConnectionTrait, DatabaseTransaction, DeleteMany, EntityTrait,
+    PaginatorTrait, QueryFilter, UpdateMany,
 };
-use tokio::sync::Mutex;
 
+use crate::engine::Engine;
 use crate::entity::{audit_entry, counters, delivery, kept_answer, project, session};
 use crate::error::unavailable;
 use crate::rows::is_of;
-use crate::storage::in_time;
+use crate::storage::{end, in_time};
 use crate::{Storage, audit_log};
 
-/// The most pages of a database that is rewritten after an erasure: 8 MiB, which takes a fraction
-/// of the second for which others wait in line.
-const REWRITTEN_PAGES_MAX: i64 = 2_048;
-
-/// How long the files are cleaned once the rows are gone.
-const CLEANING: Duration = Duration::from_secs(2);
+/// A statement has a bounded number of parameters.
+const SESSIONS_AT_ONCE: usize = 1_000;
 
 /// As [`RecipientStore::erase`](otpost_ports::RecipientStore::erase). No row is read: one that no
 /// longer converts goes like any other.
@@ -32,19 +27,25 @@ pub(crate) async fn erase(
     scope: &Scope,
     entry: &AuditEntry,
 ) -> Result<Erased, StoreError> {
-    let (scope, sessions, rows) = in_time(async {
+    let (scope, sessions, rows) = in_time(|| async {
         let transaction = storage.begin().await?;
         let projects = project::Entity::find().count(&transaction).await;
         let scope = scope.clone().erased(projects.map_err(unavailable)?);
-        // What is about a session first: it is found by the sessions.
-        let answers = answers(recipient, &scope).exec(&transaction).await;
-        let mut rows = answers.map_err(unavailable)?.rows_affected;
-        let mails = mails(recipient, &scope).exec(&transaction).await;
-        rows += mails.map_err(unavailable)?.rows_affected;
-        let sessions = sessions(recipient, &scope).exec(&transaction).await;
-        let sessions = sessions.map_err(unavailable)?.rows_affected;
+        // Of these and no others: one that is opened meanwhile stays, whole.
+        let ids = lock(&transaction, sessions(recipient, &scope)).await?;
+        let (mut rows, mut sessions) = (0, 0);
+        for ids in ids.chunks(SESSIONS_AT_ONCE) {
+            let mails = mails(ids).exec(&transaction).await;
+            rows += mails.map_err(unavailable)?.rows_affected;
+            let answers = answers(ids).exec(&transaction).await;
+            rows += answers.map_err(unavailable)?.rows_affected;
+            let gone = sessions_of(ids).exec(&transaction).await;
+            sessions += gone.map_err(unavailable)?.rows_affected;
+        }
         rows += sessions;
-        if let Some(counters) = counters(recipient, &scope) {
+        if let Some(condition) = counters_of(recipient, &scope) {
+            lock(&transaction, subjects(condition.clone())).await?;
+            let counters = counters::Entity::delete_many().filter(condition);
             let counters = counters.exec(&transaction).await;
             rows += counters.map_err(unavailable)?.rows_affected;
         }
@@ -53,57 +54,82 @@ pub(crate) async fn erase(
             rows += entries.map_err(unavailable)?.rows_affected;
         }
         audit_log::write(&transaction, entry).await?;
-        transaction.commit().await.map_err(unavailable)?;
+        end(transaction).await?;
         Ok((scope, sessions, rows))
     })
     .await?;
     Ok(Erased {
         scope,
         sessions,
-        leaves_copies: !clean(storage, rows).await,
+        leaves_copies: !match storage.engine {
+            Engine::Sqlite => files::clean(storage, rows).await,
+            // A server keeps the versions of rows until it vacuums, and its log longer.
+            Engine::Postgres { .. } => rows == 0,
+        },
     })
 }
 
-fn ids(recipient: &RecipientDigest, scope: &Scope) -> SelectStatement {
+/// What `rows` selects, in its order, and locked where rows are locked one by one.
+async fn lock(
+    transaction: &DatabaseTransaction,
+    mut rows: SelectStatement,
+) -> Result<Vec<Vec<u8>>, StoreError> {
+    let locked = transaction.query_all(&rows.lock_exclusive().take()).await;
+    let keys = locked.map_err(unavailable)?;
+    let keys = keys.iter().map(|row| row.try_get_by_index(0));
+    keys.collect::<Result<_, _>>().map_err(unavailable)
+}
+
+fn sessions(recipient: &RecipientDigest, scope: &Scope) -> SelectStatement {
     Query::select()
         .column(session::Column::Id)
         .from(session::Entity)
         .cond_where(is_of(recipient, scope))
+        .order_by(session::Column::Id, Order::Asc)
         .take()
 }
 
-fn answers(recipient: &RecipientDigest, scope: &Scope) -> DeleteMany<kept_answer::Entity> {
-    kept_answer::Entity::delete_many()
-        .filter(kept_answer::Column::SessionId.in_subquery(ids(recipient, scope)))
+fn subjects(condition: Condition) -> SelectStatement {
+    Query::select()
+        .column(counters::Column::Subject)
+        .from(counters::Entity)
+        .cond_where(condition)
+        .order_by(counters::Column::Subject, Order::Asc)
+        .take()
 }
 
-fn mails(recipient: &RecipientDigest, scope: &Scope) -> DeleteMany<delivery::Entity> {
-    delivery::Entity::delete_many()
-        .filter(delivery::Column::SessionId.in_subquery(ids(recipient, scope)))
+fn answers(ids: &[Vec<u8>]) -> DeleteMany<kept_answer::Entity> {
+    let session = kept_answer::Column::SessionId;
+    kept_answer::Entity::delete_many().filter(session.is_in(ids.iter().cloned()))
 }
 
-fn sessions(recipient: &RecipientDigest, scope: &Scope) -> DeleteMany<session::Entity> {
-    session::Entity::delete_many().filter(is_of(recipient, scope))
+fn mails(ids: &[Vec<u8>]) -> DeleteMany<delivery::Entity> {
+    let session = delivery::Column::SessionId;
+    delivery::Entity::delete_many().filter(session.is_in(ids.iter().cloned()))
 }
 
-/// `None` where no counter is of the scope.
-fn counters(recipient: &RecipientDigest, scope: &Scope) -> Option<DeleteMany<counters::Entity>> {
+fn sessions_of(ids: &[Vec<u8>]) -> DeleteMany<session::Entity> {
+    session::Entity::delete_many().filter(session::Column::Id.is_in(ids.iter().cloned()))
+}
+
+/// Which counters are of the scope; `None` where none is.
+fn counters_of(recipient: &RecipientDigest, scope: &Scope) -> Option<Condition> {
     let subject = counters::Column::Subject;
-    let condition = match scope {
+    match scope {
         Scope::Installation => {
             let in_projects = Subject::recipient_in_projects(recipient);
             let (first, last) = (in_projects.start(), in_projects.end());
-            Condition::any()
+            let condition = Condition::any()
                 .add(subject.eq(Subject::recipient(recipient).as_bytes()))
-                .add(subject.between(first.as_bytes(), last.as_bytes()))
+                .add(subject.between(first.as_bytes(), last.as_bytes()));
+            Some(condition)
         }
         Scope::Project(project) => {
             let in_project = Subject::recipient_of(project, recipient);
-            Condition::all().add(subject.eq(in_project.as_bytes()))
+            Some(Condition::all().add(subject.eq(in_project.as_bytes())))
         }
-        Scope::Tests(_) => return None,
-    };
-    Some(counters::Entity::delete_many().filter(condition))
+        Scope::Tests(_) => None,
+    }
 }
 
 /// `None` where no entry names anybody.
@@ -126,74 +152,12 @@ fn blanked_entries(
     }
 }
 
-/// Erasures that want the files cleaned. One cleaning serves all that were committed before it
-/// began: it holds the connection that writes.
-#[derive(Debug, Default)]
-pub(crate) struct Cleaning {
-    asked: AtomicU64,
-    done: Mutex<u64>,
-}
-
-/// Leaves nothing of what was erased in the files, and says whether that was done. The rows are
-/// gone already, and what fails here is made up for by the next erasure.
-async fn clean(storage: &Storage, rows: u64) -> bool {
-    let steps = async {
-        let wanted = u64::from(rows > 0);
-        let mine = storage.cleaning.asked.fetch_add(wanted, Ordering::SeqCst) + wanted;
-        let mut done = storage.cleaning.done.lock().await;
-        if *done >= mine {
-            return true;
-        }
-        let asked = storage.cleaning.asked.load(Ordering::SeqCst);
-        let is_rewritten = rewrite(storage).await.unwrap_or_else(|error| {
-            tracing::warn!(%error, "the database could not be rewritten");
-            false
-        });
-        let is_emptied = empty_log(storage).await.unwrap_or_else(|error| {
-            tracing::warn!(%error, "the write-ahead log could not be emptied");
-            false
-        });
-        let is_clean = is_rewritten && is_emptied;
-        if is_clean {
-            *done = asked;
-        }
-        is_clean
-    };
-    let cleaned = tokio::time::timeout(CLEANING, steps).await;
-    cleaned.unwrap_or(false)
-}
-
-/// Writes every page anew, and says whether that was done. `secure_delete` overwrites the row that
-/// is deleted, but not every copy that was left behind when a page was split.
-async fn rewrite(storage: &Storage) -> Result<bool, DbErr> {
-    let pages = number(storage, "PRAGMA page_count").await?;
-    if pages.is_none_or(|pages| pages > REWRITTEN_PAGES_MAX) {
-        return Ok(false);
-    }
-    storage.writer.execute_unprepared("VACUUM").await?;
-    Ok(true)
-}
-
-/// Writes the log into the database and empties it, for what was erased stands in its older
-/// pages. `false` while another connection reads from it.
-async fn empty_log(storage: &Storage) -> Result<bool, DbErr> {
-    let is_busy = number(storage, "PRAGMA wal_checkpoint(TRUNCATE)").await?;
-    Ok(is_busy == Some(0))
-}
-
-/// The first column that the connection which writes answers.
-async fn number(storage: &Storage, query: &str) -> Result<Option<i64>, DbErr> {
-    let query = Statement::from_string(DbBackend::Sqlite, query);
-    let answer = storage.writer.query_one_raw(query).await?;
-    answer.map(|row| row.try_get_by_index(0)).transpose()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::connect::tests::plan;
+    use crate::connect::sqlite::tests::plan;
     use otpost_testkit::sample;
-    use sea_orm::QueryTrait;
+    use sea_orm::{DbBackend, QueryTrait};
 
     #[tokio::test]
     async fn a_recipient_is_erased_by_index() {
@@ -204,26 +168,31 @@ mod tests {
             Scope::Project(project.clone()),
             Scope::Tests(project),
         ] {
-            let by_recipient = "sessions_by_recipient (recipient=?)";
+            let ids = [vec![1; 22], vec![2; 22]];
             let mut steps = vec![
                 (
-                    answers(&recipient, &scope).build(DbBackend::Sqlite),
-                    vec!["kept_answers_by_session_id (session_id=?)", by_recipient],
+                    DbBackend::Sqlite.build(&sessions(&recipient, &scope)),
+                    vec!["sessions_by_recipient (recipient=?)"],
                 ),
                 (
-                    mails(&recipient, &scope).build(DbBackend::Sqlite),
-                    vec!["sqlite_autoindex_deliveries_1 (session_id=?)", by_recipient],
+                    answers(&ids).build(DbBackend::Sqlite),
+                    vec!["kept_answers_by_session_id (session_id=?)"],
                 ),
                 (
-                    sessions(&recipient, &scope).build(DbBackend::Sqlite),
-                    vec![by_recipient],
+                    mails(&ids).build(DbBackend::Sqlite),
+                    vec!["sqlite_autoindex_deliveries_1 (session_id=?)"],
+                ),
+                (
+                    sessions_of(&ids).build(DbBackend::Sqlite),
+                    vec!["sqlite_autoindex_sessions_1 (id=?)"],
                 ),
             ];
             if let Some(entries) = blanked_entries(&recipient, &scope) {
                 let index = vec!["audit_log_by_recipient (recipient=?)"];
                 steps.push((entries.build(DbBackend::Sqlite), index));
             }
-            if let Some(counters) = counters(&recipient, &scope) {
+            if let Some(condition) = counters_of(&recipient, &scope) {
+                let counters = counters::Entity::delete_many().filter(condition);
                 let index = vec!["SEARCH counters USING"];
                 steps.push((counters.build(DbBackend::Sqlite), index));
             }

@@ -3,6 +3,7 @@
 use async_trait::async_trait;
 use otpost_domain::{KeyId, Timestamp};
 use otpost_ports::{AuditEntry, KeyRecord, KeyStore, ProjectRecord, StoreError};
+use sea_orm::sea_query::OnConflict;
 use sea_orm::{
     ColumnTrait, Condition, EntityTrait, QueryFilter, QueryOrder, QuerySelect, Set, UpdateMany,
 };
@@ -10,7 +11,7 @@ use sea_orm::{
 use crate::convert::key::{API_KEYS, PROJECTS, key_row, project_row, read_key, read_project};
 use crate::entity::{api_key, project};
 use crate::error::{reading, unavailable};
-use crate::storage::in_time;
+use crate::storage::{end, in_time};
 use crate::{Storage, audit_log};
 
 #[async_trait]
@@ -21,27 +22,26 @@ impl KeyStore for Storage {
         entry: AuditEntry,
     ) -> Result<bool, StoreError> {
         let transaction = self.begin().await?;
-        let there_is_one = project::Entity::find_by_id(project.name.as_str())
-            .one(&transaction)
-            .await
-            .map_err(reading(PROJECTS.0))?
-            .is_some();
-        if there_is_one {
-            return Ok(false);
-        }
-        project::Entity::insert(project_row(&project))
+        let unless_there_is_one = OnConflict::column(project::Column::Name)
+            .do_nothing()
+            .to_owned();
+        let inserted = project::Entity::insert(project_row(&project))
+            .on_conflict(unless_there_is_one)
             .exec_without_returning(&transaction)
             .await
             .map_err(unavailable)?;
+        if inserted == 0 {
+            return Ok(false);
+        }
         audit_log::write(&transaction, &entry).await?;
-        transaction.commit().await.map_err(unavailable)?;
+        end(transaction).await?;
         Ok(true)
     }
 
     async fn projects(&self) -> Result<Vec<ProjectRecord>, StoreError> {
         let rows = project::Entity::find()
             .order_by_asc(project::Column::Name)
-            .all(&self.reader)
+            .all(&self.reading().await?)
             .await
             .map_err(reading(PROJECTS.0))?;
         rows.iter().map(read_project).collect()
@@ -61,14 +61,14 @@ impl KeyStore for Storage {
             .await
             .map_err(unavailable)?;
         audit_log::write(&transaction, &entry).await?;
-        transaction.commit().await.map_err(unavailable)?;
+        end(transaction).await?;
         Ok(true)
     }
 
     async fn find_key(&self, id: &KeyId) -> Result<Option<KeyRecord>, StoreError> {
-        in_time(async {
+        in_time(|| async {
             let row = api_key::Entity::find_by_id(id.as_str())
-                .one(&self.reader)
+                .one(&self.reading().await?)
                 .await
                 .map_err(reading(API_KEYS.0))?;
             row.map(read_key).transpose()
@@ -80,7 +80,7 @@ impl KeyStore for Storage {
         let rows = api_key::Entity::find()
             .order_by_asc(api_key::Column::CreatedAt)
             .order_by_asc(api_key::Column::Id)
-            .all(&self.reader)
+            .all(&self.reading().await?)
             .await
             .map_err(reading(API_KEYS.0))?;
         rows.into_iter().map(read_key).collect()
@@ -111,7 +111,7 @@ impl KeyStore for Storage {
             .map_err(unavailable)?;
         if revoked.rows_affected > 0 {
             audit_log::write(&transaction, &entry).await?;
-            transaction.commit().await.map_err(unavailable)?;
+            end(transaction).await?;
         }
         Ok(true)
     }
@@ -120,12 +120,18 @@ impl KeyStore for Storage {
         if uses.is_empty() {
             return Ok(());
         }
-        let transaction = self.begin().await?;
-        for (id, at) in uses {
-            let noted = used(*id, *at).exec(&transaction).await;
-            noted.map_err(unavailable)?;
-        }
-        transaction.commit().await.map_err(unavailable)
+        // Another node notes the same keys at the same time.
+        let mut in_order = uses.to_vec();
+        in_order.sort_unstable_by(|(one, _), (other, _)| one.as_str().cmp(other.as_str()));
+        in_time(|| async {
+            let transaction = self.begin().await?;
+            for (id, at) in &in_order {
+                let noted = used(*id, *at).exec(&transaction).await;
+                noted.map_err(unavailable)?;
+            }
+            end(transaction).await
+        })
+        .await
     }
 }
 
@@ -147,7 +153,7 @@ fn used(id: KeyId, at: Timestamp) -> UpdateMany<api_key::Entity> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::connect::tests::plan;
+    use crate::connect::sqlite::tests::plan;
     use otpost_testkit::sample::NOON;
     use sea_orm::{DbBackend, QueryTrait};
 

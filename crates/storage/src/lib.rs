@@ -1,4 +1,5 @@
-//! SeaORM storage of otpost: sessions, outbox, projects, keys, recipients and audit log on SQLite.
+//! SeaORM storage of otpost: sessions, outbox, projects, keys, recipients and audit log on SQLite
+//! or PostgreSQL.
 //!
 //! [`Storage`] implements the ports [`SessionStore`](otpost_ports::SessionStore),
 //! [`Outbox`](otpost_ports::Outbox), [`KeyStore`](otpost_ports::KeyStore),
@@ -7,15 +8,18 @@
 //! and its write stand [`otpost_ports::admit`], [`otpost_ports::decide`] and
 //! [`otpost_ports::release`].
 //!
-//! Only `connect`, `location`, `version`, the transaction mode in `storage` and the cleaning in
-//! `erase` know which engine this is.
+//! Statements are the same on both. What differs is said by `engine`, and lives in `connect`,
+//! `location`, `partitions`, `clock` (servers alone) and `erase::files` (files alone).
 
 mod answers;
 mod audit_log;
+mod clock;
 mod commit;
 mod connect;
 mod convert;
+mod copy;
 mod counters;
+mod engine;
 mod entity;
 mod erase;
 mod error;
@@ -23,6 +27,7 @@ mod key_store;
 mod location;
 mod migrate;
 mod outbox;
+mod partitions;
 mod purge;
 mod readiness;
 mod recipients;
@@ -30,9 +35,10 @@ mod rows;
 mod session_store;
 mod settings;
 mod storage;
-mod version;
 
+pub use copy::{Copied, CopyError};
 pub use error::{ConnectError, SchemaError};
 pub use migrate::MigrationStatus;
+pub use partitions::Partitions;
 pub use settings::Settings;
 pub use storage::Storage;

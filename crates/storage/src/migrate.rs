@@ -2,8 +2,10 @@
 
 use otpost_migrations::Migrator;
 use otpost_ports::StoreError;
+use sea_orm::ConnectionTrait;
 use sea_orm_migration::{MigrationStatus as Status, MigratorTrait};
 
+use crate::connect::postgres;
 use crate::{SchemaError, Storage};
 
 /// A migration that this program knows.
@@ -18,8 +20,8 @@ pub struct MigrationStatus {
 impl Storage {
     /// Applies every migration that the database misses, all or none, and gives their names.
     ///
-    /// Where any are missing it holds the write lock meanwhile: of two programs that start at
-    /// once, one migrates.
+    /// Where any are missing it holds a lock meanwhile: of two programs that start at once, one
+    /// migrates, and the other waits for it.
     ///
     /// # Errors
     ///
@@ -30,6 +32,10 @@ impl Storage {
             return Ok(Vec::new());
         }
         let transaction = self.begin().await.map_err(driver)?;
+        if self.engine.is_server() {
+            let alone = postgres::begin_migration(self.has_partitions);
+            transaction.execute_unprepared(&alone).await?;
+        }
         // Asked again under the lock: another program may have been faster.
         let pending = Migrator::get_pending_migrations_read_only(&transaction).await?;
         let names = pending.iter().map(|one| one.name().to_owned()).collect();
@@ -45,7 +51,8 @@ impl Storage {
     ///
     /// [`SchemaError::Ahead`] for a database of a newer program; [`SchemaError::Driver`].
     pub async fn migrations(&self) -> Result<Vec<MigrationStatus>, SchemaError> {
-        let known = Migrator::get_migration_with_status_read_only(&self.reader).await?;
+        let executor = self.reading().await.map_err(driver)?;
+        let known = Migrator::get_migration_with_status_read_only(&executor).await?;
         Ok(known
             .iter()
             .map(|one| MigrationStatus {

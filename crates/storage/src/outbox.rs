@@ -6,10 +6,10 @@ use otpost_ports::{
     Claim, LeaseToken, MessageId, Outbox, OutboxEntry, OutboxQuery, Settlement, StoreError,
     StoredSession,
 };
-use sea_orm::sea_query::{CaseStatement, Expr, Value};
+use sea_orm::sea_query::{CaseStatement, Expr, Func, LockBehavior, LockType, Order, Value};
 use sea_orm::{
-    ColumnTrait, Condition, ConnectionTrait, EntityTrait, ExprTrait, QueryFilter, QueryOrder,
-    QuerySelect, SelectTwo, Set, UpdateMany,
+    ColumnTrait, Condition, ConnectionTrait, DatabaseTransaction, EntityTrait, ExprTrait,
+    QueryFilter, QueryOrder, QuerySelect, Select, SelectTwo, Set, UpdateMany,
 };
 
 use crate::convert::delivery::{DELIVERIES, DROPPED, FAILED, QUEUED, SENT, reply_columns};
@@ -17,31 +17,42 @@ use crate::convert::session::{Kept, SESSIONS};
 use crate::entity::{delivery, session};
 use crate::error::{reading, unavailable};
 use crate::rows::Rows;
+use crate::storage::{end, in_time, undo};
 use crate::{Storage, convert};
 
 #[async_trait]
 impl Outbox for Storage {
     async fn claim(&self, claim: Claim) -> Result<Vec<StoredSession>, StoreError> {
-        // An idle poll takes no write lock.
-        if due_rows(&self.reader, claim.now, 1).await?.is_empty() {
-            return Ok(Vec::new());
-        }
-        let transaction = self.begin().await?;
-        let due = due_rows(&transaction, claim.now, claim.limit).await?;
-        let ids = due.iter().map(|(mail, _)| mail.session_id.clone());
-        let lease = delivery::ActiveModel {
-            lease_token: Set(Some(claim.token.0.to_vec())),
-            lease_until: Set(Some(claim.until.as_millis())),
-            ..Default::default()
-        };
-        delivery::Entity::update_many()
-            .set(lease)
-            .filter(delivery::Column::SessionId.is_in(ids))
-            .exec(&transaction)
-            .await
-            .map_err(unavailable)?;
-        transaction.commit().await.map_err(unavailable)?;
-        Ok(due.into_iter().filter_map(readable).collect())
+        in_time(|| async {
+            // An idle poll takes no write lock.
+            if due_rows(&self.reading().await?, due(claim.now, 1))
+                .await?
+                .is_empty()
+            {
+                return Ok(Vec::new());
+            }
+            let transaction = self.begin().await?;
+            let ids = lock_due(&transaction, &claim).await?;
+            if ids.is_empty() {
+                return Ok(Vec::new());
+            }
+            let lease = delivery::ActiveModel {
+                lease_token: Set(Some(claim.token.0.to_vec())),
+                lease_until: Set(Some(claim.until.as_millis())),
+                ..Default::default()
+            };
+            delivery::Entity::update_many()
+                .set(lease)
+                .filter(delivery::Column::SessionId.is_in(ids.clone()))
+                .exec(&transaction)
+                .await
+                .map_err(unavailable)?;
+            // Read when nobody changes them any more: a mail and its session are of one moment.
+            let due = due_rows(&transaction, these(ids)).await?;
+            end(transaction).await?;
+            Ok(due.into_iter().filter_map(readable).collect())
+        })
+        .await
     }
 
     async fn settle(
@@ -59,15 +70,21 @@ impl Outbox for Storage {
     }
 
     async fn list(&self, query: OutboxQuery) -> Result<Vec<OutboxEntry>, StoreError> {
-        let rows = delivery::Entity::find()
-            .filter(asked_for(&query))
-            .order_by_desc(delivery::Column::SessionId)
-            .limit(u64::from(query.limit))
-            .find_also_related(session::Entity)
-            .all(&self.reader)
-            .await
-            .map_err(reading(DELIVERIES.0))?;
-        Ok(rows.into_iter().filter_map(shown).collect())
+        let connection = self.reading().await?;
+        let mut rows = Vec::new();
+        // What waits first: a mail that fails meanwhile is seen twice rather than not at all.
+        for state in if query.is_failed_only {
+            &[FAILED][..]
+        } else {
+            &[QUEUED, FAILED]
+        } {
+            let found = unsent(*state, &query).all(&connection).await;
+            rows.extend(found.map_err(reading(DELIVERIES.0))?);
+        }
+        rows.sort_by(|(one, _), (other, _)| other.session_id.cmp(&one.session_id));
+        rows.dedup_by(|(one, _), (other, _)| one.session_id == other.session_id);
+        let most = usize::try_from(query.limit).unwrap_or(usize::MAX);
+        Ok(rows.into_iter().take(most).filter_map(shown).collect())
     }
 
     async fn retry(
@@ -101,49 +118,79 @@ fn is_unsent(id: &SessionId, message: &MessageId) -> Condition {
         .add(delivery::Column::State.is_in([QUEUED, FAILED]))
 }
 
-fn asked_for(query: &OutboxQuery) -> Condition {
-    let states: &[i16] = if query.is_failed_only {
-        &[FAILED]
-    } else {
-        &[QUEUED, FAILED]
-    };
-    let asked = Condition::all().add(delivery::Column::State.is_in(states.iter().copied()));
-    match &query.messages {
-        None => asked,
-        Some(range) => {
-            let [start, end] = [range.start(), range.end()].map(|message| message.0.to_vec());
-            asked.add(delivery::Column::Message.between(start, end))
-        }
+/// Mails in `state`, the newest sessions first, by the indexes of that state alone.
+fn unsent(state: i16, query: &OutboxQuery) -> SelectTwo<delivery::Entity, session::Entity> {
+    let mut unsent = delivery::Entity::find().filter(is_in(state));
+    if let Some(range) = &query.messages {
+        let [start, end] = [range.start(), range.end()].map(|message| message.0.to_vec());
+        unsent = unsent.filter(delivery::Column::Message.between(start, end));
     }
+    let id = Expr::col((delivery::Entity, delivery::Column::SessionId));
+    let order = if state == FAILED && query.messages.is_none() {
+        id
+    } else {
+        // An expression, which is no index's order: the few are found and sorted. Else SQLite would
+        // read every mail in the order of the primary key, and PostgreSQL every one that failed.
+        Func::coalesce([id, Expr::value(Value::Bytes(None))]).into()
+    };
+    unsent
+        .order_by(order, Order::Desc)
+        .limit(u64::from(query.limit))
+        .find_also_related(session::Entity)
 }
 
-/// Mails that are due at `now` and leased by nobody then, the longest due first.
 async fn due_rows(
     connection: &impl ConnectionTrait,
-    now: Timestamp,
-    limit: u32,
+    due: SelectTwo<delivery::Entity, session::Entity>,
 ) -> Result<Vec<(delivery::Model, Option<session::Model>)>, StoreError> {
-    let rows = due(now, limit).all(connection).await;
+    let rows = due.all(connection).await;
     rows.map_err(reading(DELIVERIES.0))
 }
 
+/// The sessions of the mails to hand out, locked, without those that another node is just taking.
+async fn lock_due(
+    transaction: &DatabaseTransaction,
+    claim: &Claim,
+) -> Result<Vec<Vec<u8>>, StoreError> {
+    let ids = due_mails(claim.now, claim.limit)
+        .select_only()
+        .column(delivery::Column::SessionId)
+        .lock_with_behavior(LockType::Update, LockBehavior::SkipLocked)
+        .into_tuple()
+        .all(transaction)
+        .await;
+    ids.map_err(reading(DELIVERIES.0))
+}
+
+/// These mails, the longest due first.
+fn these(ids: Vec<Vec<u8>>) -> SelectTwo<delivery::Entity, session::Entity> {
+    delivery::Entity::find()
+        .filter(delivery::Column::SessionId.is_in(ids))
+        .order_by_asc(delivery::Column::DueAt)
+        .find_also_related(session::Entity)
+}
+
 fn due(now: Timestamp, limit: u32) -> SelectTwo<delivery::Entity, session::Entity> {
+    due_mails(now, limit).find_also_related(session::Entity)
+}
+
+/// Mails that are due at `now` and leased by nobody then, the longest due first.
+fn due_mails(now: Timestamp, limit: u32) -> Select<delivery::Entity> {
     let is_free = Condition::any()
         .add(delivery::Column::LeaseUntil.is_null())
         .add(delivery::Column::LeaseUntil.lte(now.as_millis()));
     delivery::Entity::find()
-        .filter(is_queued())
+        .filter(is_in(QUEUED))
         .filter(delivery::Column::DueAt.lte(now.as_millis()))
         .filter(is_free)
         .order_by_asc(delivery::Column::DueAt)
         .limit(u64::from(limit))
-        .find_also_related(session::Entity)
 }
 
-/// With the number as a literal, as in the partial index: a plan made before the parameters are
-/// known could not take it.
-fn is_queued() -> Expr {
-    Expr::col((delivery::Entity, delivery::Column::State)).eq(Expr::cust(QUEUED.to_string()))
+/// With the number as a literal, as in the partial indexes: a plan made before the parameters are
+/// known could not take them.
+fn is_in(state: i16) -> Expr {
+    Expr::col((delivery::Entity, delivery::Column::State)).eq(Expr::cust(state.to_string()))
 }
 
 /// A corrupt row, or a mail whose session is gone, stays leased and is reported; it does not hold
@@ -218,13 +265,17 @@ async fn write(
     storage: &Storage,
     update: UpdateMany<delivery::Entity>,
 ) -> Result<bool, StoreError> {
-    let transaction = storage.begin().await?;
-    let updated = update.exec(&transaction).await.map_err(unavailable)?;
-    if updated.rows_affected == 0 {
-        return Ok(false);
-    }
-    transaction.commit().await.map_err(unavailable)?;
-    Ok(true)
+    in_time(|| async {
+        let transaction = storage.begin().await?;
+        let updated = update.clone().exec(&transaction).await;
+        if updated.map_err(unavailable)?.rows_affected == 0 {
+            undo(transaction).await;
+            return Ok(false);
+        }
+        end(transaction).await?;
+        Ok(true)
+    })
+    .await
 }
 
 /// A corrupt row is reported, and does not hide the others.
@@ -263,7 +314,7 @@ fn null_number() -> Expr {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::connect::tests::plan;
+    use crate::connect::sqlite::tests::plan;
     use sea_orm::{DbBackend, QueryTrait};
 
     #[tokio::test]
@@ -276,5 +327,26 @@ mod tests {
         );
         assert!(!plan.contains("SCAN"), "{plan}");
         assert!(!plan.contains("TEMP B-TREE"), "{plan}");
+    }
+
+    #[tokio::test]
+    async fn what_is_unsent_is_read_by_partial_indexes() {
+        let one = OutboxQuery {
+            messages: MessageId::beginning_with("ab"),
+            ..OutboxQuery::any(2)
+        };
+        for (state, query, index) in [
+            (QUEUED, OutboxQuery::any(10), "deliveries_queued_by_due_at"),
+            (
+                FAILED,
+                OutboxQuery::any(10),
+                "deliveries_failed_by_session_id",
+            ),
+            (QUEUED, one.clone(), "deliveries_queued_by_due_at"),
+            (FAILED, one, "deliveries_failed_by_message"),
+        ] {
+            let plan = plan(unsent(state, &query).build(DbBackend::Sqlite)).await;
+            assert!(plan.contains(index), "{index}: {plan}");
+        }
     }
 }

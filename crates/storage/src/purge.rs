@@ -2,16 +2,16 @@
 
 use otpost_domain::Timestamp;
 use otpost_ports::{Purged, RETENTION_SECS, StoreError};
-use sea_orm::sea_query::{Expr, SelectStatement, Value};
+use sea_orm::sea_query::{Expr, LockBehavior, LockType, Query, SelectStatement, Value};
 use sea_orm::{
-    ColumnTrait, Condition, ConnectionTrait, EntityTrait, QueryFilter, QuerySelect, QueryTrait,
-    Select,
+    ColumnTrait, Condition, ConnectionTrait, DatabaseTransaction, EntityTrait, QueryFilter,
 };
 
 use crate::convert::session::{CLOSED, HARD_END_REACHED, PENDING, SESSIONS};
 use crate::entity::{audit_entry, counters as counted, delivery, kept_answer, session};
 use crate::error::{reading, unavailable};
-use crate::{Storage, answers, audit_log, counters};
+use crate::storage::end;
+use crate::{Storage, answers, audit_log, counters, partitions};
 
 /// The most sessions in one commit: others wait for the write lock meanwhile.
 const BATCH_MAX: u32 = 1_000;
@@ -23,25 +23,32 @@ pub(crate) async fn purge(
     limit: u32,
 ) -> Result<Purged, StoreError> {
     let limit = limit.min(BATCH_MAX);
-    if !any(&storage.reader, &over(now)).await? {
+    let deleted_from = if partitions::are_there(storage).await? {
+        // The others go whole when their time is over.
+        partitions::SESSIONS_DEFAULT
+    } else {
+        SESSIONS.0
+    };
+    let over = over(now, deleted_from);
+    if !any(&storage.reading().await?, &over).await? {
         return Ok(Purged::default());
     }
     let transaction = storage.begin().await?;
-    let closed = close(&transaction, ids(&transaction, ended(now), limit).await?).await?;
-    let deleted = delete(
-        &transaction,
-        ids(&transaction, forgotten(now), limit).await?,
-    )
-    .await?;
+    let ended = ids(SESSIONS.0, ended(now), limit);
+    let closed = close(&transaction, locked(&transaction, ended).await?).await?;
+    let forgotten = ids(deleted_from, forgotten(now), limit);
+    let deleted = delete(&transaction, locked(&transaction, forgotten).await?).await?;
+    let rows = answers::over(now, limit);
+    forget::<kept_answer::Entity>(&transaction, kept_answer::Column::Key, rows).await?;
     for rows in counters::over(now, limit) {
         forget::<counted::Entity>(&transaction, counted::Column::Subject, rows).await?;
     }
-    let rows = answers::over(now, limit);
-    forget::<kept_answer::Entity>(&transaction, kept_answer::Column::Key, rows).await?;
     let rows = audit_log::over(now, limit);
     forget::<audit_entry::Entity>(&transaction, audit_entry::Column::Id, rows).await?;
-    let is_full = any(&transaction, &over(now)).await?;
-    transaction.commit().await.map_err(unavailable)?;
+    // What another holds would be found again and again until it lets go.
+    let over: Vec<_> = over.into_iter().map(not_in_use).collect();
+    let is_full = any(&transaction, &over).await?;
+    end(transaction).await?;
     Ok(Purged {
         closed,
         deleted,
@@ -50,10 +57,10 @@ pub(crate) async fn purge(
 }
 
 /// What every rule finds at `now`.
-fn over(now: Timestamp) -> Vec<SelectStatement> {
+fn over(now: Timestamp, deleted_from: &'static str) -> Vec<SelectStatement> {
     let mut rows = vec![
-        query(ended(now), 1).into_query(),
-        query(forgotten(now), 1).into_query(),
+        ids(SESSIONS.0, ended(now), 1),
+        ids(deleted_from, forgotten(now), 1),
         answers::over(now, 1),
         audit_log::over(now, 1),
     ];
@@ -75,6 +82,13 @@ async fn any(
     Ok(false)
 }
 
+/// `rows`, locked where rows are locked one by one, and without those that another locks: they are
+/// in use, and the next purge comes soon.
+fn not_in_use(mut rows: SelectStatement) -> SelectStatement {
+    rows.lock_with_behavior(LockType::Update, LockBehavior::SkipLocked)
+        .take()
+}
+
 /// Deletes the rows of a table whose `key` is among those that `rows` selects.
 async fn forget<E: EntityTrait>(
     connection: &impl ConnectionTrait,
@@ -82,7 +96,7 @@ async fn forget<E: EntityTrait>(
     rows: SelectStatement,
 ) -> Result<(), StoreError> {
     E::delete_many()
-        .filter(key.in_subquery(rows))
+        .filter(key.in_subquery(not_in_use(rows)))
         .exec(connection)
         .await
         .map_err(unavailable)?;
@@ -104,24 +118,24 @@ fn forgotten(now: Timestamp) -> Condition {
         .add(session::Column::HardEnd.lte(last.as_millis()))
 }
 
-async fn ids(
-    connection: &impl ConnectionTrait,
-    which: Condition,
-    limit: u32,
-) -> Result<Vec<Vec<u8>>, StoreError> {
-    query(which, limit)
-        .into_tuple()
-        .all(connection)
-        .await
-        .map_err(reading(SESSIONS.0))
+/// The identifiers of sessions in `table`, which is theirs or a partition of it.
+fn ids(table: &'static str, which: Condition, limit: u32) -> SelectStatement {
+    Query::select()
+        .column((session::Entity, session::Column::Id))
+        .from_as(table, session::Entity)
+        .cond_where(which)
+        .limit(u64::from(limit))
+        .take()
 }
 
-fn query(which: Condition, limit: u32) -> Select<session::Entity> {
-    session::Entity::find()
-        .select_only()
-        .column(session::Column::Id)
-        .filter(which)
-        .limit(u64::from(limit))
+async fn locked(
+    transaction: &DatabaseTransaction,
+    ids: SelectStatement,
+) -> Result<Vec<Vec<u8>>, StoreError> {
+    let rows = transaction.query_all(&not_in_use(ids)).await;
+    let rows = rows.map_err(unavailable)?;
+    let ids = rows.iter().map(|row| row.try_get_by_index(0));
+    ids.collect::<Result<_, _>>().map_err(reading(SESSIONS.0))
 }
 
 /// [`Session::close_at_hard_end`](otpost_domain::Session::close_at_hard_end) as one statement, so
@@ -172,14 +186,14 @@ async fn delete(connection: &impl ConnectionTrait, ids: Vec<Vec<u8>>) -> Result<
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::connect::tests::plan;
+    use crate::connect::sqlite::tests::plan;
     use sea_orm::DbBackend;
 
     #[tokio::test]
     async fn both_rules_read_by_index() {
         let now = Timestamp::from_millis(0);
         for (rule, which) in [("ended", ended(now)), ("forgotten", forgotten(now))] {
-            let plan = plan(query(which, 10).build(DbBackend::Sqlite)).await;
+            let plan = plan(DbBackend::Sqlite.build(&ids(SESSIONS.0, which, 10))).await;
             let index = "sessions_by_state_and_hard_end (state=? AND hard_end<?)";
             assert!(plan.contains(index), "{rule}: {plan}");
             assert!(!plan.contains("SCAN"), "{rule}: {plan}");

@@ -10,7 +10,7 @@ use crate::{SchemaError, Storage};
 #[async_trait]
 impl Readiness for Storage {
     async fn ready(&self) -> Result<(), StoreError> {
-        in_time(async {
+        in_time(|| async {
             let known = self.migrations().await.map_err(unavailable)?;
             match known.iter().filter(|one| !one.is_applied).count() {
                 0 => Ok(()),

@@ -14,7 +14,7 @@ use crate::convert::session::SESSIONS;
 use crate::entity::{delivery, session};
 use crate::error::{reading, unavailable};
 use crate::rows::{Rows, is_of};
-use crate::storage::in_time;
+use crate::storage::{end, in_time, undo};
 use crate::{Storage, audit_log, counters, erase};
 
 #[async_trait]
@@ -26,7 +26,7 @@ impl RecipientStore for Storage {
         limit: u32,
         entry: AuditEntry,
     ) -> Result<RecipientRecord, StoreError> {
-        in_time(async {
+        in_time(|| async {
             let transaction = self.begin().await?;
             let ledger = counters::load(&transaction, &scope.subjects(recipient)).await?;
             let sessions = of(recipient, scope).count(&transaction).await;
@@ -45,7 +45,7 @@ impl RecipientStore for Storage {
                     .collect::<Result<_, _>>()?,
             };
             audit_log::write(&transaction, &entry).await?;
-            transaction.commit().await.map_err(unavailable)?;
+            end(transaction).await?;
             Ok(record)
         })
         .await
@@ -57,15 +57,17 @@ impl RecipientStore for Storage {
         scope: &Scope,
         entry: AuditEntry,
     ) -> Result<bool, StoreError> {
-        in_time(async {
+        in_time(|| async {
             let transaction = self.begin().await?;
-            let mut ledger = counters::load(&transaction, &scope.subjects(recipient)).await?;
+            let subjects = scope.subjects(recipient);
+            let mut ledger = counters::load_to_change(self.engine, &transaction, &subjects).await?;
             if !release(recipient, scope, &mut ledger) {
+                undo(transaction).await;
                 return Ok(false);
             }
             counters::save(&transaction, &ledger, entry.at).await?;
             audit_log::write(&transaction, &entry).await?;
-            transaction.commit().await.map_err(unavailable)?;
+            end(transaction).await?;
             Ok(true)
         })
         .await
@@ -100,7 +102,7 @@ fn newest(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::connect::tests::plan;
+    use crate::connect::sqlite::tests::plan;
     use otpost_testkit::sample;
     use sea_orm::{ColumnTrait, DbBackend, QueryTrait};
 

@@ -2,7 +2,10 @@
 
 use otpost_domain::{Mode, ProjectName, SessionId, Timestamp};
 use otpost_ports::{Owner, RecipientDigest, Scope, StoreError, StoredSession};
-use sea_orm::{ColumnTrait, Condition, ConnectionTrait, EntityTrait, QueryFilter};
+use sea_orm::{
+    ColumnTrait, Condition, ConnectionTrait, DatabaseTransaction, EntityTrait, QueryFilter,
+    QuerySelect, Select,
+};
 
 use crate::convert::delivery::DELIVERIES;
 use crate::convert::session::{Kept, SESSIONS};
@@ -46,9 +49,7 @@ pub(crate) async fn load(
     owner: &Owner,
     id: &SessionId,
 ) -> Result<Option<Rows>, StoreError> {
-    let found = session::Entity::find_by_id(id.as_bytes().to_vec())
-        .filter(session::Column::Project.eq(owner.project.as_str()))
-        .filter(session::Column::Mode.eq(mode_number(owner.mode)))
+    let found = session_of(owner, id)
         .find_also_related(delivery::Entity)
         .one(connection)
         .await
@@ -58,6 +59,35 @@ pub(crate) async fn load(
         Some((_, None)) => Err(DELIVERIES.corrupt("a session has no mail")),
         Some((session, Some(delivery))) => Ok(Some(Rows { session, delivery })),
     }
+}
+
+/// As [`load`], with both rows locked until the end of the transaction: the session's first, for
+/// whoever waits for it then reads the mail as it was left.
+pub(crate) async fn load_to_change(
+    transaction: &DatabaseTransaction,
+    owner: &Owner,
+    id: &SessionId,
+) -> Result<Option<Rows>, StoreError> {
+    let session = session_of(owner, id)
+        .lock_exclusive()
+        .one(transaction)
+        .await;
+    let Some(session) = session.map_err(reading(SESSIONS.0))? else {
+        return Ok(None);
+    };
+    let delivery = delivery::Entity::find_by_id(session.id.clone())
+        .lock_exclusive()
+        .one(transaction)
+        .await
+        .map_err(reading(DELIVERIES.0))?
+        .ok_or_else(|| DELIVERIES.corrupt("a session has no mail"))?;
+    Ok(Some(Rows { session, delivery }))
+}
+
+fn session_of(owner: &Owner, id: &SessionId) -> Select<session::Entity> {
+    session::Entity::find_by_id(id.as_bytes().to_vec())
+        .filter(session::Column::Project.eq(owner.project.as_str()))
+        .filter(session::Column::Mode.eq(mode_number(owner.mode)))
 }
 
 /// The sessions of a recipient in a scope.

@@ -13,7 +13,7 @@ use sea_orm::EntityTrait;
 use crate::commit::{commit, commit_counted};
 use crate::entity::{delivery, session};
 use crate::error::unavailable;
-use crate::storage::in_time;
+use crate::storage::{end, in_the_background, in_time, undo};
 use crate::{Storage, answers, convert, counters, purge, rows};
 
 #[async_trait]
@@ -22,11 +22,11 @@ impl SessionStore for Storage {
         let stored = StoredSession::from(opening.clone());
         let session = convert::session::row(&stored);
         let delivery = convert::delivery::row(stored.session.id(), &stored.delivery);
-        in_time(async {
+        in_time(|| async {
             let transaction = self.begin().await?;
-            let kept = answers::load(&transaction, opening.once).await?;
+            let kept = answers::load_to_change(self.engine, &transaction, opening.once).await?;
             let subjects = opening.subjects();
-            let mut ledger = counters::load(&transaction, &subjects).await?;
+            let mut ledger = counters::load_to_change(self.engine, &transaction, &subjects).await?;
             let admitted = admit(&opening, kept.as_ref(), &mut ledger, &*self.vault)?;
             match &admitted {
                 Admitted::Open(_) => {}
@@ -34,42 +34,49 @@ impl SessionStore for Storage {
                 | Admitted::KeyReused
                 | Admitted::Limited(_)
                 | Admitted::OnHold => {
+                    undo(transaction).await;
                     return Ok(admitted);
                 }
             }
             let answer = opening.kept(&*self.vault)?;
-            session::Entity::insert(session)
+            session::Entity::insert(session.clone())
                 .exec_without_returning(&transaction)
                 .await
                 .map_err(unavailable)?;
-            delivery::Entity::insert(delivery)
+            delivery::Entity::insert(delivery.clone())
                 .exec_without_returning(&transaction)
                 .await
                 .map_err(unavailable)?;
             counters::save(&transaction, &ledger, opening.at).await?;
             answers::save(&transaction, answer.as_ref()).await?;
-            transaction.commit().await.map_err(unavailable)?;
+            end(transaction).await?;
             Ok(admitted)
         })
         .await
     }
 
     async fn apply(&self, id: &SessionId, command: Command) -> Result<Applied, StoreError> {
-        in_time(async {
+        in_time(|| async {
             let transaction = self.begin().await?;
-            let rows = rows::load(&transaction, &command.owner, id).await?;
+            let rows = rows::load_to_change(&transaction, &command.owner, id).await?;
             let is_leased = rows.as_ref().is_some_and(|rows| rows.is_leased(command.at));
             let stored = rows.map(rows::Rows::read).transpose()?;
             let subjects = command.subjects(stored.as_ref());
             let found = Found {
-                kept: answers::load(&transaction, command.once).await?,
-                ledger: counters::load(&transaction, &subjects).await?,
+                kept: answers::load_to_change(self.engine, &transaction, command.once).await?,
+                ledger: counters::load_to_change(self.engine, &transaction, &subjects).await?,
                 stored,
             };
 
             match decide(found, &command, &*self.vault)? {
-                Decided::Replayed(replayed) => Ok(Applied::Replayed(replayed)),
-                Decided::Limited(limited) => Ok(Applied::Limited(limited)),
+                Decided::Replayed(replayed) => {
+                    undo(transaction).await;
+                    Ok(Applied::Replayed(replayed))
+                }
+                Decided::Limited(limited) => {
+                    undo(transaction).await;
+                    Ok(Applied::Limited(limited))
+                }
                 Decided::KeyReused {
                     ledger,
                     counted,
@@ -96,7 +103,7 @@ impl SessionStore for Storage {
     }
 
     async fn ledger(&self, subjects: &BTreeSet<Subject>) -> Result<Ledger, StoreError> {
-        in_time(counters::load(&self.reader, subjects)).await
+        in_time(|| async { counters::load(&self.reading().await?, subjects).await }).await
     }
 
     async fn find(
@@ -104,14 +111,14 @@ impl SessionStore for Storage {
         owner: &Owner,
         id: &SessionId,
     ) -> Result<Option<StoredSession>, StoreError> {
-        in_time(async {
-            let rows = rows::load(&self.reader, owner, id).await?;
+        in_time(|| async {
+            let rows = rows::load(&self.reading().await?, owner, id).await?;
             rows.map(rows::Rows::read).transpose()
         })
         .await
     }
 
     async fn purge(&self, now: Timestamp, limit: u32) -> Result<Purged, StoreError> {
-        purge::purge(self, now, limit).await
+        in_the_background(purge::purge(self, now, limit)).await
     }
 }

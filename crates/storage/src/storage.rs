@@ -5,13 +5,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use otpost_ports::{StoreError, Vault};
-use sea_orm::{
-    DatabaseConnection, DatabaseTransaction, SqliteTransactionMode, TransactionOptions,
-    TransactionTrait,
-};
+use sea_orm::{DatabaseConnection, DatabaseExecutor, DatabaseTransaction};
 
-use crate::erase::Cleaning;
-use crate::error::{TooSlow, unavailable};
+use crate::connect::Connections;
+use crate::engine::Engine;
+use crate::erase::files::Cleaning;
+use crate::error::{CommitFailed, TooSlow, is_undone, unavailable, without_connection};
 use crate::{ConnectError, Settings, connect};
 
 /// How long a request waits for the storage in all: it is told "not available" within 2 s.
@@ -23,10 +22,13 @@ const DEADLINE: Duration = Duration::from_millis(1_900);
 /// Sessions, outbox, projects and keys in one database. A clone is another handle to it.
 #[derive(Clone)]
 pub struct Storage {
-    /// The one connection that writes.
+    pub(crate) engine: Engine,
+    /// Connections that write: one where the engine has one writer.
     pub(crate) writer: DatabaseConnection,
     /// Connections that only read, and see every commit that was acknowledged before.
     pub(crate) reader: DatabaseConnection,
+    /// Whether the tables of sessions are to be made of partitions.
+    pub(crate) has_partitions: bool,
     pub(crate) vault: Arc<dyn Vault>,
     pub(crate) cleaning: Arc<Cleaning>,
 }
@@ -38,10 +40,16 @@ impl Storage {
     ///
     /// [`ConnectError`]: the URL is wrong, the file is missing or locked, or SQLite is too old.
     pub async fn connect(settings: &Settings, vault: Arc<dyn Vault>) -> Result<Self, ConnectError> {
-        let (writer, reader) = connect::connect(settings).await?;
-        Ok(Self {
+        let Connections {
+            engine,
             writer,
             reader,
+        } = connect::connect(settings).await?;
+        Ok(Self {
+            engine,
+            writer,
+            reader,
+            has_partitions: settings.has_partitions,
             vault,
             cleaning: Arc::default(),
         })
@@ -57,19 +65,24 @@ impl Storage {
         }
     }
 
-    /// Begins a transaction that holds the write lock from its start. A deferred one that reads
-    /// and then writes fails at once under load, whatever the busy timeout.
-    ///
-    /// It is rolled back when it is dropped.
+    /// Begins a transaction that writes; see [`Engine`]. It is rolled back when it is dropped.
     pub(crate) async fn begin(&self) -> Result<DatabaseTransaction, StoreError> {
-        let options = TransactionOptions {
-            sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
-            ..Default::default()
-        };
-        self.writer
-            .begin_with_options(options)
-            .await
-            .map_err(unavailable)
+        let begun = self.engine.begin(&self.writer).await;
+        begun.map_err(|error| unavailable(without_connection(error)))
+    }
+
+    /// What to read with where nothing is written. Behind a pooler a statement may be prepared on
+    /// one connection and carried out on another, unless both are in one transaction.
+    pub(crate) async fn reading(&self) -> Result<DatabaseExecutor<'_>, StoreError> {
+        match self.engine {
+            Engine::Postgres { has_pooler: true } => {
+                let transaction = self.begin().await?;
+                Ok(DatabaseExecutor::OwnedTransaction(transaction))
+            }
+            Engine::Sqlite | Engine::Postgres { has_pooler: false } => {
+                Ok(DatabaseExecutor::Connection(&self.reader))
+            }
+        }
     }
 }
 
@@ -79,11 +92,46 @@ impl fmt::Debug for Storage {
     }
 }
 
-/// Does `work`, or says [`StoreError::Unavailable`] when [`DEADLINE`] has passed.
-pub(crate) async fn in_time<T>(
+/// Does `work` for nobody who waits, or says [`StoreError::Unavailable`] after a minute: a server
+/// that is gone without a word would be waited for until the end of the program.
+pub(crate) async fn in_the_background<T>(
     work: impl Future<Output = Result<T, StoreError>> + Send,
 ) -> Result<T, StoreError> {
-    tokio::time::timeout(DEADLINE, work)
+    tokio::time::timeout(Duration::from_mins(1), work)
+        .await
+        .unwrap_or_else(|_| Err(unavailable(TooSlow)))
+}
+
+/// Commits.
+pub(crate) async fn end(transaction: DatabaseTransaction) -> Result<(), StoreError> {
+    let committed = transaction.commit().await;
+    committed.map_err(|error| unavailable(CommitFailed(error)))
+}
+
+/// Undoes what was begun, before the answer leaves: its locks would outlast a transaction that is
+/// only dropped, and whoever passes over locked rows would pass over these. Where the connection is
+/// lost, the server undoes it.
+pub(crate) async fn undo(transaction: DatabaseTransaction) {
+    if let Err(error) = transaction.rollback().await {
+        tracing::debug!(%error, "the server undoes a transaction by itself");
+    }
+}
+
+/// Does `work`, or says [`StoreError::Unavailable`] when [`DEADLINE`] has passed. Where it was
+/// undone for a reason that passes, it is done again; after a commit of unknown outcome it is not.
+pub(crate) async fn in_time<T, F>(work: impl Fn() -> F + Send + Sync) -> Result<T, StoreError>
+where
+    F: Future<Output = Result<T, StoreError>> + Send,
+{
+    let again = async {
+        loop {
+            match work().await {
+                Err(error) if is_undone(&error) => tracing::debug!(%error, "again"),
+                ended => return ended,
+            }
+        }
+    };
+    tokio::time::timeout(DEADLINE, again)
         .await
         .unwrap_or_else(|_| Err(unavailable(TooSlow)))
 }

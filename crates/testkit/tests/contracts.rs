@@ -9,18 +9,18 @@ use otpost_testkit::{FakeVault, MemoryInbox, MemoryStore};
     clippy::unused_async,
     reason = "the form in which a suite asks for an adapter"
 )]
-async fn storage() -> ((), Storage) {
+async fn storage() -> Option<((), Storage)> {
     let vault = Arc::new(FakeVault::new());
     let store = Arc::new(MemoryStore::new(vault.clone()));
-    ((), Storage::of(store, vault))
+    Some(((), Storage::of(store, vault)))
 }
 
 #[expect(
     clippy::unused_async,
     reason = "the form in which a suite asks for an adapter"
 )]
-async fn mailbox() -> ((), Mailbox) {
-    ((), Mailbox::of(Arc::new(MemoryInbox::new())))
+async fn mailbox() -> Option<((), Mailbox)> {
+    Some(((), Mailbox::of(Arc::new(MemoryInbox::new()))))
 }
 
 mod session_store {

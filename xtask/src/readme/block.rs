@@ -1,17 +1,17 @@
-//! Finds the marked blocks of a README.
+//! Finds the marked blocks of a document.
 
 use crate::problem::{Outcome, Problem};
 
-/// A fenced block that the README promises to work.
+/// A fenced block that the document promises to work.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Block {
-    pub(super) name: String,
-    pub(super) language: String,
-    pub(super) text: String,
+pub(crate) struct Block {
+    pub(crate) name: String,
+    pub(crate) language: String,
+    pub(crate) text: String,
 }
 
 /// The marked blocks in the order of the document; a mark without a block is an error.
-pub(super) fn extract(document: &str) -> Outcome<Vec<Block>> {
+pub(crate) fn extract(document: &str) -> Outcome<Vec<Block>> {
     let mut blocks = Vec::new();
     let mut mark: Option<&str> = None;
     let mut lines = document.lines();

@@ -14,10 +14,10 @@ use tempfile::TempDir;
 
 use crate::renderer;
 
-fn in_a_folder() -> Ready<(TempDir, Mailbox)> {
+fn in_a_folder() -> Ready<Option<(TempDir, Mailbox)>> {
     let folder = tempfile::tempdir().unwrap();
     let mailbox = Mailbox::of(Arc::new(open(folder.path())));
-    ready((folder, mailbox))
+    ready(Some((folder, mailbox)))
 }
 
 fn open(folder: &Path) -> CaptureInbox {

@@ -7,29 +7,29 @@ mod keys;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use otpost_domain::ApiKey;
 use otpost_http::Dev;
 use otpost_mail::{CaptureInbox, Mailbox, Reading, Renderer};
 use otpost_ports::Actor;
 use otpost_service::InboxReader;
-use secrecy::SecretString;
 
 use self::banner::Banner;
 use self::data::Data;
 use crate::cli::DevArgs;
 use crate::compose::{self, Base, Couriers, Plan};
 use crate::listen::{listen, listen_nearby};
-use crate::settings::{self, Defaults, Listen, Problems, Secrets, Settings, Sources};
+use crate::settings::{self, Database, Defaults, Listen, Problems, Secrets, Settings, Sources};
 use crate::{Failure, logging, say, shutdown};
 
 /// The sender where none is configured.
 pub(super) const SENDER: &str = "otpost <no-reply@otpost.test>";
 
 /// What a command needs to work on the database of the development run in `folder`.
-pub(super) fn existing(folder: &Path) -> Result<(SecretString, Secrets), Failure> {
+pub(super) fn existing(folder: &Path) -> Result<(Database, Secrets), Failure> {
     let data = Data::existing(folder)?;
-    Ok((data.database_url(), data.secrets()?))
+    Ok((data.database()?, data.secrets()?))
 }
 
 /// The settings of a development run.
@@ -50,7 +50,10 @@ pub(super) async fn run(config: Option<PathBuf>, args: DevArgs) -> Result<(), Fa
     let vault = compose::vault_from_settings(&data.secrets()?)
         .map_err(|problem| problem.in_file(&data.secrets_file()))?;
     let stop = shutdown::on_signals()?;
-    let base = Base::open(&data.database_url(), vault).await?;
+    if let Some(url) = &args.database {
+        data.keep_database(url)?;
+    }
+    let base = Base::open(&data.database()?, vault).await?;
     let keys = keys::keep(&base.keys(actor()), &data.env_file()).await?;
 
     let listeners = match &args.listen {
@@ -98,6 +101,7 @@ fn plan(
         peer_limit: settings.peer_limit,
         trusted_proxies: settings.server.trusted_proxies.clone(),
         workers: compose::workers_from_settings(settings),
+        drain: Duration::ZERO,
         dev: Some(Dev {
             inbox: InboxReader::new(Arc::<CaptureInbox>::clone(&inbox)),
             preview: inbox,

@@ -1,14 +1,14 @@
 //! `otpost migrate`
 
-use secrecy::{ExposeSecret as _, SecretString};
+use secrecy::ExposeSecret as _;
 
-use crate::compose::{storage_from_url, vault_from_settings};
-use crate::settings::{Problems, Settings};
+use crate::compose::{storage_from_settings, vault_from_settings};
+use crate::settings::{Database, Problems, Settings};
 use crate::{Failure, say};
 
 pub(super) async fn up(settings: &Settings) -> Result<(), Failure> {
     let vault = vault_from_settings(&settings.secrets).map_err(|one| Problems(vec![one]))?;
-    let storage = storage_from_url(&settings.database.url, vault).await?;
+    let storage = storage_from_settings(&settings.database, vault).await?;
     let names = storage.migrate().await?;
     storage.close().await;
     if names.is_empty() {
@@ -21,7 +21,7 @@ pub(super) async fn up(settings: &Settings) -> Result<(), Failure> {
 
 pub(super) async fn status(settings: &Settings) -> Result<(), Failure> {
     let vault = vault_from_settings(&settings.secrets).map_err(|one| Problems(vec![one]))?;
-    let storage = storage_from_url(&without_creating(&settings.database.url), vault).await?;
+    let storage = storage_from_settings(&without_creating(&settings.database), vault).await?;
     let migrations = storage.migrations().await?;
     storage.close().await;
     for migration in &migrations {
@@ -41,6 +41,15 @@ pub(super) async fn status(settings: &Settings) -> Result<(), Failure> {
 }
 
 /// The same database, which is not made when it is missing.
-fn without_creating(url: &SecretString) -> SecretString {
-    url.expose_secret().replace("mode=rwc", "mode=rw").into()
+pub(super) fn without_creating(database: &Database) -> Database {
+    let url = database.url.expose_secret();
+    let url = if url.starts_with("sqlite:") {
+        url.replace("mode=rwc", "mode=rw")
+    } else {
+        url.to_owned()
+    };
+    Database {
+        url: url.into(),
+        ..database.clone()
+    }
 }

@@ -106,7 +106,8 @@ fn told_of(erased: &Erased, address: &Address) -> String {
     if erased.leaves_copies {
         lines.push(
             "Copies may remain in the files of the database until they are rewritten: with otpost \
-             stopped, run\n`sqlite3 FILE VACUUM`."
+             stopped, run\n`sqlite3 FILE VACUUM`. On PostgreSQL, `VACUUM FULL` does it; its log and \
+             its backups go by their own rules."
                 .to_owned(),
         );
     }

@@ -22,7 +22,7 @@ pub(super) async fn run(settings: Settings) -> Result<(), Failure> {
         smtp,
     } = super::prepare(&settings)?;
     let stop = shutdown::on_signals()?;
-    let base = Base::open(&settings.database.url, vault).await?;
+    let base = Base::open(&settings.database, vault).await?;
     warn_of_unknown_projects(&base, &settings).await?;
     let plan = Plan {
         policies: compose::policies_from_settings(&settings),
@@ -36,6 +36,7 @@ pub(super) async fn run(settings: Settings) -> Result<(), Failure> {
         cors_origins: settings.server.cors_origins,
         peer_limit: settings.peer_limit,
         trusted_proxies: settings.server.trusted_proxies,
+        drain: settings.server.drain,
         dev: None,
     };
     let listeners = listen(&settings.server.listen).await?;

@@ -1,6 +1,7 @@
 //! `[server]`: where requests come in.
 
 use std::fmt;
+use std::time::Duration;
 
 use otpost_domain::AddressRange;
 
@@ -76,6 +77,8 @@ pub(crate) struct Server {
     pub(crate) trusted_proxies: Vec<AddressRange>,
     /// Threads that serve requests; `None`: one a processor.
     pub(crate) workers: Option<u32>,
+    /// How long to serve on after a stop was announced, at most 5 s.
+    pub(crate) drain: Duration,
 }
 
 impl Server {
@@ -91,12 +94,14 @@ impl Server {
                 reader.refuse("server.cors_origins", what);
             }
         }
+        let drain_secs = reader.number("server.drain_secs").unwrap_or_default();
         Self {
             listen: listen.unwrap_or_default(),
             test_keys: reader.flag("server.test_keys").unwrap_or_default(),
             cors_origins,
             trusted_proxies: trusted_proxies(reader),
             workers: reader.number("server.workers"),
+            drain: Duration::from_secs(drain_secs.into()),
         }
     }
 }

@@ -1,5 +1,7 @@
 //! Layers, their order, and what is refused.
 
+use std::time::Duration;
+
 use otpost_domain::{Address, Profile, ResendPolicy};
 use otpost_mail::{Footer, Product, RelaySettings, Tone};
 use secrecy::ExposeSecret as _;
@@ -452,6 +454,15 @@ fn a_proxy_is_an_address_or_a_network() {
             "{refused}"
         );
     }
+}
+
+#[test]
+fn a_drain_leaves_time_to_end() {
+    let drain = |secs: u32| load(&format!("server.drain_secs = {secs}"), &[]);
+    assert_eq!(load("", &[]).unwrap().server.drain, Duration::ZERO);
+    assert_eq!(drain(5).unwrap().server.drain, Duration::from_secs(5));
+    let refused = drain(6).unwrap_err();
+    assert!(refused.contains("from 0 to 5, not 6"), "{refused}");
 }
 
 #[test]

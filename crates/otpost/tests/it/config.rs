@@ -104,7 +104,7 @@ fn a_lifetime_above_a_day_a_foreign_database_and_a_missing_language_are_refused(
     );
     let said = refused(
         &[],
-        &[("OTPOST_DATABASE__URL", "postgres://u:hunter2@db/otpost")],
+        &[("OTPOST_DATABASE__URL", "mysql://u:hunter2@db/otpost")],
     );
     assert!(
         said.contains("database.url") && !said.contains("hunter2"),
@@ -133,7 +133,12 @@ fn check_config_finds_what_serve_would_refuse() {
     for (name, value, setting) in [
         (
             "OTPOST_DATABASE__URL",
-            "postgres://u:hunter2@db/x",
+            "mysql://u:hunter2@db/x",
+            "database.url",
+        ),
+        (
+            "OTPOST_DATABASE__URL",
+            "postgres://u:hunter2@db/x?sslmod=disable",
             "database.url",
         ),
         ("OTPOST_DATABASE__URL", "sqlite://", "database.url"),

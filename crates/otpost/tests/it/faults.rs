@@ -1,10 +1,10 @@
-//! The storage out of reach: 503, and no guess that is not counted.
+//! A file that is locked: 503, and no guess that is not counted.
 
 use std::time::{Duration, Instant};
 
 use sea_orm::{ConnectOptions, ConnectionTrait as _, Database, DatabaseConnection};
 
-use crate::support::{Otpost, Place, wrong};
+use crate::support::{Place, wrong};
 
 /// Another process that holds the write lock of the database.
 async fn lock(place: &Place) -> DatabaseConnection {
@@ -22,8 +22,7 @@ async fn lock(place: &Place) -> DatabaseConnection {
 #[tokio::test]
 async fn a_locked_database_is_503_within_2_s_and_heals_without_an_uncounted_guess() {
     let place = Place::new();
-    let otpost = Otpost::dev(place.path());
-    let api = Otpost::dev_api(place.path());
+    let (otpost, api) = place.dev();
     let session = api.send("ada@example.com").await;
     let code = api.code(&session).await;
     api.wait_until_sent(&session).await;
@@ -57,21 +56,4 @@ async fn a_locked_database_is_503_within_2_s_and_heals_without_an_uncounted_gues
         .await;
     assert_eq!(inbox.json()["messages"].as_array().unwrap().len(), 0);
     drop(otpost);
-}
-
-#[tokio::test]
-async fn an_answered_wrong_guess_is_kept_through_every_crash() {
-    const CRASHES: u64 = 20;
-    let place = Place::new();
-    let mut otpost = Otpost::dev(place.path());
-    for crash in 1..=CRASHES {
-        let api = Otpost::dev_api(place.path());
-        let session = api.send("ada@example.com").await;
-        let code = api.code(&session).await;
-        assert_eq!(api.verify(&session, &wrong(&code)).await.status, 400);
-        otpost.kill();
-        otpost = Otpost::dev(place.path());
-        let attempts = Otpost::dev_api(place.path()).attempts(&session).await;
-        assert_eq!(attempts, 1, "crash {crash}");
-    }
 }

@@ -1,4 +1,5 @@
-//! Guessing in parallel on 100 connections: five guesses are judged, and one code succeeds.
+//! Guessing in parallel on 100 connections: five guesses are judged, and one code succeeds, on one
+//! node with SQLite and over two nodes with PostgreSQL.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -6,7 +7,31 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::Barrier;
 
-use crate::support::{Api, Client, Otpost, Place, wrong};
+use crate::support::{Api, Client, Place, Service, wrong};
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn of_300_parallel_wrong_guesses_exactly_5_are_judged() {
+    wrong_guesses(&Service::dev(Place::new())).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn of_300_parallel_right_codes_exactly_one_succeeds() {
+    right_codes(&Service::dev(Place::new())).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn of_300_parallel_wrong_guesses_over_two_nodes_exactly_5_are_judged() {
+    if let Some(service) = Service::two_nodes(&[]).await {
+        wrong_guesses(&service).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn of_300_parallel_right_codes_over_two_nodes_exactly_one_succeeds() {
+    if let Some(service) = Service::two_nodes(&[]).await {
+        right_codes(&service).await;
+    }
+}
 
 const CONNECTIONS: usize = 100;
 const GUESSES: usize = 300;
@@ -50,61 +75,62 @@ async fn storm(api: &Api, clients: Vec<Client>, session: &str, code: &str) -> (V
     (clients, tally)
 }
 
-async fn connect(api: &Api) -> Vec<Client> {
+/// Connections that are shared out over the nodes.
+async fn connect(service: &Service) -> Vec<Client> {
     let mut clients = Vec::new();
-    for _ in 0..CONNECTIONS {
+    for api in service.apis.iter().cycle().take(CONNECTIONS) {
         clients.push(api.client().await);
     }
     clients
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn of_300_parallel_wrong_guesses_exactly_5_are_judged() {
-    let place = Place::new();
-    let _otpost = Otpost::dev(place.path());
-    let api = Otpost::dev_api(place.path());
-    let mut clients = connect(&api).await;
+async fn wrong_guesses(service: &Service) {
+    let api = &service.apis[0];
+    let mut clients = connect(service).await;
     let (start, mut slowest) = (Instant::now(), Duration::ZERO);
     for round in 1..=ROUNDS {
         // Always another address: wrong codes of one would narrow its later sessions.
-        let session = api.send(&format!("ada{round}@example.com")).await;
-        let code = api.code(&session).await;
+        let email = format!("ada{round}@customer.example");
+        let session = api.send(&email).await;
+        let code = service.code(&session, &email).await;
         let (began, tally);
         began = Instant::now();
-        (clients, tally) = storm(&api, clients, &session, &wrong(&code)).await;
+        (clients, tally) = storm(api, clients, &session, &wrong(&code)).await;
         slowest = slowest.max(began.elapsed());
         let expected = [("400 too_many_attempts", 295), ("400 wrong_code", 5)];
         let expected = expected.map(|(kind, count)| (kind.to_owned(), count));
         assert_eq!(tally, Tally::from(expected), "round {round}");
-        assert_eq!(api.attempts(&session).await, 5, "round {round}");
-        let right = api.verify(&session, &code).await;
-        assert_eq!(
-            right.json()["error"]["details"]["reason"],
-            "too_many_attempts"
-        );
+        for api in &service.apis {
+            assert_eq!(api.attempts(&session).await, 5, "round {round}");
+            let right = api.verify(&session, &code).await;
+            let reason = right.text("/error/details/reason");
+            assert_eq!(reason, "too_many_attempts");
+        }
     }
     println!(
-        "{ROUNDS} rounds of {GUESSES} wrong guesses on {CONNECTIONS} connections: 5 judged and 295 \
-         refused in each, no 5xx; {:.1} s in all, the slowest round {} ms",
+        "{}: {ROUNDS} rounds of {GUESSES} wrong guesses on {CONNECTIONS} connections: 5 judged and \
+         295 refused in each, no 5xx; {:.1} s in all, the slowest round {} ms",
+        service.name(),
         start.elapsed().as_secs_f64(),
         slowest.as_millis()
     );
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn of_300_parallel_right_codes_exactly_one_succeeds() {
-    let place = Place::new();
-    let _otpost = Otpost::dev(place.path());
-    let api = Otpost::dev_api(place.path());
-    let mut clients = connect(&api).await;
+async fn right_codes(service: &Service) {
+    let api = &service.apis[0];
+    let mut clients = connect(service).await;
     for round in 1..=5 {
-        let session = api.send("ada@example.com").await;
-        let code = api.code(&session).await;
+        let email = format!("ada{round}@customer.example");
+        let session = api.send(&email).await;
+        let code = service.code(&session, &email).await;
         let tally;
-        (clients, tally) = storm(&api, clients, &session, &code).await;
+        (clients, tally) = storm(api, clients, &session, &code).await;
         let expected = [("200 -", 1), ("400 already_verified", 299)];
         let expected = expected.map(|(kind, count)| (kind.to_owned(), count));
         assert_eq!(tally, Tally::from(expected), "round {round}");
     }
-    println!("5 rounds of {GUESSES} right codes on {CONNECTIONS} connections: one 200 in each");
+    println!(
+        "{}: 5 rounds of {GUESSES} right codes on {CONNECTIONS} connections: one 200 in each",
+        service.name()
+    );
 }

@@ -2,7 +2,15 @@
 
 use serde_json::json;
 
-use crate::support::{Answer, Api, Otpost, Place, Scan, wrong};
+use crate::support::{Answer, Api, Otpost, Place, on_both, wrong};
+
+on_both! {
+    a_hold_ends_with_the_command_over_all_projects
+    a_release_by_a_key_is_for_its_project_alone
+    a_release_in_a_project_bounds_it_anew
+    what_a_project_forgave_before_a_right_code_it_has_not_forgiven_after_it
+    a_service_is_judged_by_its_configuration
+}
 
 const VICTIM: &str = "victim@example.com";
 
@@ -17,11 +25,9 @@ struct Strict {
 }
 
 impl Strict {
-    fn new() -> Self {
-        let place = Place::new();
+    fn new(place: Place) -> Self {
         place.write("otpost.toml", "policy.profile = \"strict\"\n");
-        let otpost = Otpost::dev(place.path());
-        let default = Otpost::dev_api(place.path());
+        let (otpost, default) = place.dev();
         place.output_of(&["project", "create", "shop", "--data", "data"]);
         let create = ["key", "create", "--project", "shop", "--data", "data"];
         let shop = default.with_key(&place.output_of(&create));
@@ -76,17 +82,13 @@ async fn flows(api: &Api) {
     assert_eq!(verified.status, 200, "{verified:?}");
 }
 
-#[tokio::test]
-async fn a_hold_ends_with_the_command_over_all_projects() {
-    let strict = Strict::new();
+async fn a_hold_ends_with_the_command_over_all_projects(place: Place) {
+    let strict = Strict::new(place);
     strict.hold(&strict.default).await;
     let shown = strict.recipient("show", &[]);
     assert!(shown.contains("since the last right one: 100"), "{shown}");
     assert!(shown.contains("On hold"), "{shown}");
-    let counts = Scan::open(&strict.place.join("data/otpost.db"))
-        .await
-        .counts()
-        .await;
+    let counts = strict.place.scan().await.counts().await;
     let sessions = counts["sessions"];
     let used_up = shown.matches("guesses used up").count();
     assert_eq!(i64::try_from(used_up).unwrap(), sessions, "{shown}");
@@ -108,9 +110,8 @@ async fn a_hold_ends_with_the_command_over_all_projects() {
     assert_eq!(log.matches("recipient.released").count(), 1, "{log}");
 }
 
-#[tokio::test]
-async fn a_release_by_a_key_is_for_its_project_alone() {
-    let strict = Strict::new();
+async fn a_release_by_a_key_is_for_its_project_alone(place: Place) {
+    let strict = Strict::new(place);
     strict.hold(&strict.default).await;
     let email = json!({ "email": "Victim+x@example.com" });
     let look = strict.admin.post("recipients/lookup", &email).await;
@@ -158,9 +159,8 @@ async fn a_release_by_a_key_is_for_its_project_alone() {
     flows(&strict.default).await;
 }
 
-#[tokio::test]
-async fn a_release_in_a_project_bounds_it_anew() {
-    let strict = Strict::new();
+async fn a_release_in_a_project_bounds_it_anew(place: Place) {
+    let strict = Strict::new(place);
     strict.hold(&strict.default).await;
     strict.recipient("release", &["--project", "shop"]);
     strict.hold(&strict.shop).await;
@@ -174,9 +174,8 @@ async fn a_release_in_a_project_bounds_it_anew() {
     );
 }
 
-#[tokio::test]
-async fn what_a_project_forgave_before_a_right_code_it_has_not_forgiven_after_it() {
-    let strict = Strict::new();
+async fn what_a_project_forgave_before_a_right_code_it_has_not_forgiven_after_it(place: Place) {
+    let strict = Strict::new(place);
     let create = ["key", "create", "--project", "blog", "--data", "data"];
     let create_project = ["project", "create", "blog", "--data", "data"];
     strict.place.output_of(&create_project);
@@ -197,16 +196,14 @@ async fn what_a_project_forgave_before_a_right_code_it_has_not_forgiven_after_it
     is_on_hold(&strict.shop.post("send", &json!({ "email": VICTIM })).await);
 }
 
-#[tokio::test]
-async fn a_service_is_judged_by_its_configuration() {
-    let place = Place::new();
+async fn a_service_is_judged_by_its_configuration(place: Place) {
     place.init(r#"["smtp://127.0.0.1:1"]"#);
     let toml = place.read("otpost.toml");
     let more = "[projects.bank.policy]\nprofile = \"strict\"\n\
                 [projects.bank.limits]\nproject_sends_per_minute = 0\n\
                 exempt_recipients = [\"customer.example\"]\n";
     place.write("otpost.toml", &format!("{toml}\n{more}"));
-    let otpost = Otpost::serve(place.path());
+    let otpost = place.serve();
     let bank = otpost.api(&place.key_of("bank", &[]));
     let shop = otpost.api(&place.key_of("shop", &[]));
     let (address, email) = (

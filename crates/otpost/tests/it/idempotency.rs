@@ -3,15 +3,16 @@
 
 use serde_json::{Value, json};
 
-use crate::support::{Answer, Api, Otpost, Place, Scan, storm, wrong};
+use crate::support::{Answer, Api, Otpost, Place, on_both, storm, wrong};
+
+on_both! {
+    a_hundred_duplicates_are_one_request_also_after_a_crash
+    duplicates_that_a_crash_interrupts_are_one_request_too
+    another_request_under_a_used_key_is_refused_and_does_nothing
+    a_key_that_cannot_be_is_refused_and_does_nothing
+}
 
 const DUPLICATES: usize = 100;
-
-fn dev(place: &Place) -> (Otpost, Api) {
-    let otpost = Otpost::dev(place.path());
-    let api = Otpost::dev_api(place.path());
-    (otpost, api)
-}
 
 fn is_replayed(answer: &Answer) -> bool {
     answer.header("idempotent-replayed") == Some("true")
@@ -36,11 +37,9 @@ async fn duplicates(api: &Api, endpoint: &str, body: &Value) -> (Answer, usize) 
     (answers[0].clone(), replayed)
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_hundred_duplicates_are_one_request_also_after_a_crash() {
-    let place = Place::new();
+async fn a_hundred_duplicates_are_one_request_also_after_a_crash(place: Place) {
     place.write("otpost.toml", "policy.session_cooldown = 0");
-    let (mut otpost, mut api) = dev(&place);
+    let (mut otpost, mut api) = place.dev();
     let body = json!({ "email": "ada@example.com" });
     let (sent, replayed) = duplicates(&api.once("send 1"), "send", &body).await;
     assert_eq!((sent.status, replayed), (200, DUPLICATES - 1), "{sent:?}");
@@ -79,7 +78,7 @@ async fn a_hundred_duplicates_are_one_request_also_after_a_crash() {
     assert_eq!(api.attempts(&session).await, 2);
 
     otpost.kill();
-    (otpost, api) = dev(&place);
+    (otpost, api) = place.dev();
     for (key, endpoint, body, first) in [
         ("send 1", "send", &body, &sent),
         ("guess", "verify", &guess, &missed),
@@ -99,19 +98,18 @@ async fn a_hundred_duplicates_are_one_request_also_after_a_crash() {
     let second = api.verify(&session, &code).await;
     assert_eq!(second.text("/error/details/reason"), "already_verified");
     println!(
-        "{DUPLICATES} duplicates at once of send, wrong verify, resend and right verify: 1 mail, 1 \
+        "{}: {DUPLICATES} duplicates at once of send, wrong verify, resend and right verify: 1 mail, 1 \
          attempt, 1 mail, 1 attempt, {DUPLICATES} equal answers each; after kill -9 the same {} \
          answers again and no mail, no attempt",
+        place.engine(),
         4 * DUPLICATES
     );
     drop(otpost);
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn duplicates_that_a_crash_interrupts_are_one_request_too() {
-    let place = Place::new();
+async fn duplicates_that_a_crash_interrupts_are_one_request_too(place: Place) {
     for round in 1..=5 {
-        let (otpost, api) = dev(&place);
+        let (otpost, api) = place.dev();
         let once = api.once(&format!("round {round}"));
         let email = format!("ada{round}@example.com");
         let mut under_way = tokio::task::JoinSet::new();
@@ -124,7 +122,7 @@ async fn duplicates_that_a_crash_interrupts_are_one_request_too() {
         otpost.kill();
         under_way.join_all().await;
 
-        let (_otpost, api) = dev(&place);
+        let (_otpost, api) = place.dev();
         let once = api.once(&format!("round {round}"));
         let (sent, replayed) = duplicates(&once, "send", &json!({ "email": email })).await;
         assert_eq!(
@@ -132,20 +130,15 @@ async fn duplicates_that_a_crash_interrupts_are_one_request_too() {
             (200, DUPLICATES),
             "round {round}: {sent:?}"
         );
-        let counts = Scan::open(&place.join("data/otpost.db"))
-            .await
-            .counts()
-            .await;
+        let counts = place.scan().await.counts().await;
         for table in ["sessions", "deliveries", "kept_answers"] {
             assert_eq!(counts[table], round, "{table}");
         }
     }
 }
 
-#[tokio::test]
-async fn another_request_under_a_used_key_is_refused_and_does_nothing() {
-    let place = Place::new();
-    let (_otpost, api) = dev(&place);
+async fn another_request_under_a_used_key_is_refused_and_does_nothing(place: Place) {
+    let (_otpost, api) = place.dev();
     let once = api.once("k");
     let sent = once
         .post("send", &json!({ "email": "ada@example.com" }))
@@ -189,10 +182,8 @@ async fn another_request_under_a_used_key_is_refused_and_does_nothing() {
     );
 }
 
-#[tokio::test]
-async fn a_key_that_cannot_be_is_refused_and_does_nothing() {
-    let place = Place::new();
-    let (_otpost, api) = dev(&place);
+async fn a_key_that_cannot_be_is_refused_and_does_nothing(place: Place) {
+    let (_otpost, api) = place.dev();
     let body = json!({ "email": "ada@example.com" });
     let long = "k".repeat(256);
     for key in ["", &long, "schlüssel", "a\r\nIdempotency-Key: a"] {

@@ -1,5 +1,5 @@
 //! Guessing over many sessions of one address: in a simulated year, and in parallel on sessions
-//! that were opened first.
+//! that were opened first, on one node with SQLite and over two nodes with PostgreSQL.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -13,7 +13,34 @@ use otpost_testkit::{FakeVault, ManualClock, MemoryStore, SeededEntropy, sample}
 use serde_json::{Value, json};
 use tokio::sync::Notify;
 
-use crate::support::{Otpost, Place, storm, wrong};
+use crate::support::{Place, Service, on_both, wrong};
+
+on_both! {
+    an_address_on_hold_gets_no_mail_and_another_does
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn sessions_that_were_opened_first_and_are_guessed_in_parallel_give_no_more_guesses() {
+    is_narrowed(&Service::dev(Place::new())).await;
+    let strict = Place::new();
+    strict.write("otpost.toml", "policy.profile = \"strict\"");
+    is_held(&Service::dev(strict)).await;
+}
+
+mod two_nodes {
+    use crate::support::Service;
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn sessions_that_were_opened_first_and_are_guessed_in_parallel_give_no_more_guesses() {
+        if let Some(service) = Service::two_nodes(&[]).await {
+            super::is_narrowed(&service).await;
+        }
+        let strict = [("OTPOST_POLICY__PROFILE", "strict")];
+        if let Some(service) = Service::two_nodes(&strict).await {
+            super::is_held(&service).await;
+        }
+    }
+}
 
 const DAYS: u32 = 365;
 const HALF_HOUR: u32 = 1_800;
@@ -180,13 +207,10 @@ const SESSIONS: usize = 1_000;
 
 /// Opens all sessions of one address first, and then guesses so often at each of them at once: how
 /// many guesses were answered in which way, and how many the sessions say were judged.
-async fn flood(toml: &str, guesses_each: usize) -> (BTreeMap<String, u64>, u64) {
-    let place = Place::new();
-    place.write("otpost.toml", toml);
-    let _otpost = Otpost::dev(place.path());
-    let api = Otpost::dev_api(place.path());
-    let send = json!({ "email": "victim@example.com", "code_length": 8 });
-    let opened = storm(&api, vec![("send".to_owned(), send); SESSIONS]).await;
+async fn flood(service: &Service, guesses_each: usize) -> (BTreeMap<String, u64>, u64) {
+    let send = json!({ "email": "victim@customer.example", "code_length": 8 });
+    let sends = vec![("send".to_owned(), send); SESSIONS];
+    let opened = service.storm(sends).await;
     let sessions: Vec<_> = opened
         .iter()
         .map(|answer| answer.text("/data/session_id"))
@@ -199,7 +223,7 @@ async fn flood(toml: &str, guesses_each: usize) -> (BTreeMap<String, u64>, u64) 
         .map(|session| ("verify".to_owned(), guess(session)));
     let guesses = round.cycle().take(SESSIONS * guesses_each).collect();
     let mut tally = BTreeMap::new();
-    for answer in storm(&api, guesses).await {
+    for answer in service.storm(guesses).await {
         let json = answer.json();
         let reason = json["error"]["details"]["reason"].as_str().unwrap_or("-");
         *tally
@@ -210,7 +234,7 @@ async fn flood(toml: &str, guesses_each: usize) -> (BTreeMap<String, u64>, u64) 
     let looks = sessions
         .iter()
         .map(|session| (format!("status/{session}"), Value::Null));
-    let looks = storm(&api, looks.collect()).await;
+    let looks = service.storm(looks.collect()).await;
     let attempts = looks.iter().map(|look| {
         let attempts = look.json()["data"]["attempts"].as_u64();
         attempts.unwrap_or_else(|| panic!("{look:?}"))
@@ -218,11 +242,13 @@ async fn flood(toml: &str, guesses_each: usize) -> (BTreeMap<String, u64>, u64) 
     (tally, attempts.sum())
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn sessions_that_were_opened_first_and_are_guessed_in_parallel_give_no_more_guesses() {
-    let (tally, judged) = flood("", 5).await;
-    println!("{SESSIONS} sessions of one address, 5 guesses at each: {judged} judged, {tally:?}");
-    // One guess a session that was not tried yet, and more only up to 50 wrong ones.
+/// One guess a session that was not tried yet, and more only up to 50 wrong ones.
+async fn is_narrowed(service: &Service) {
+    let (tally, judged) = flood(service, 5).await;
+    println!(
+        "{}: {SESSIONS} sessions of one address, 5 guesses at each: {judged} judged, {tally:?}",
+        service.name()
+    );
     let ladder = u64::try_from(SESSIONS).unwrap() + 49;
     assert!((1_000..=ladder).contains(&judged), "{judged}");
     assert!(tally["400 wrong_code"] <= judged, "{tally:?}");
@@ -230,22 +256,25 @@ async fn sessions_that_were_opened_first_and_are_guessed_in_parallel_give_no_mor
         tally["400 too_many_attempts"] >= 5_000 - ladder,
         "{tally:?}"
     );
+}
 
-    let (tally, judged) = flood("policy.profile = \"strict\"", 1).await;
-    println!("{SESSIONS} sessions, strict, one guess at each: {judged} judged, {tally:?}");
+/// Under the strict profile: 100 guesses in all.
+async fn is_held(service: &Service) {
+    let (tally, judged) = flood(service, 1).await;
+    println!(
+        "{}: {SESSIONS} sessions, strict, one guess at each: {judged} judged, {tally:?}",
+        service.name()
+    );
     assert_eq!(judged, 100);
     assert!(tally["400 recipient_on_hold"] >= 900, "{tally:?}");
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn an_address_on_hold_gets_no_mail_and_another_does() {
-    let place = Place::new();
+async fn an_address_on_hold_gets_no_mail_and_another_does(place: Place) {
     place.write(
         "otpost.toml",
         "policy.profile = \"strict\"\npolicy.session_cooldown = 0",
     );
-    let otpost = Otpost::dev(place.path());
-    let api = Otpost::dev_api(place.path());
+    let (otpost, api) = place.dev();
     let kept = api.send("victim@example.com").await;
     let code = api.code(&kept).await;
     let mut mails = 1;
@@ -268,8 +297,7 @@ async fn an_address_on_hold_gets_no_mail_and_another_does() {
     }
     otpost.kill();
 
-    let _restarted = Otpost::dev(place.path());
-    let api = Otpost::dev_api(place.path());
+    let (_restarted, api) = place.dev();
     let held = api.verify(&kept, &code).await;
     assert_eq!(held.status, 400, "{held:?}");
     assert_eq!(held.text("/error/details/reason"), "recipient_on_hold");

@@ -1,29 +1,41 @@
-//! Limits on the real program: mails and judged guesses are counted under 100 connections, and
-//! across a crash.
+//! Limits on the real program, on either engine: mails and judged guesses are counted under 100
+//! connections, across a crash, and over two nodes.
 
 use std::time::Instant;
 
 use otpost_testkit::relay::{Relay, Security};
 use serde_json::{Value, json};
 
-use crate::support::{Answer, Api, Asked, Client, Otpost, Place, storm, wrong};
+use crate::support::{Answer, Api, Asked, Client, Otpost, Place, Service, on_both, storm, wrong};
+
+on_both! {
+    an_address_gets_no_more_mails_than_its_limits
+    a_network_causes_no_more_mails_than_its_limits
+    a_project_and_the_installation_mail_no_more_than_their_limits
+    a_resend_is_charged_as_a_send_is
+    a_project_has_no_more_guesses_judged_than_its_limit
+    reads_are_limited_by_each_process_for_itself
+    past_its_wrong_codes_of_the_day_a_project_has_one_guess_a_session
+    a_project_that_uses_up_its_wrong_codes_of_the_day_is_in_the_log_once
+    past_its_wrong_codes_of_the_day_a_strict_project_is_refused
+    a_limit_of_0_is_off_a_project_has_its_own_and_the_exempt_have_none
+    test_keys_touch_no_counter
+    a_service_has_the_documented_limits_without_any_setting
+    over_all_projects_an_address_gets_threefold
+    a_peer_without_a_key_is_bounded_and_one_with_a_known_key_is_not
+}
 
 const REQUESTS: usize = 100;
 
-fn dev(toml: &str) -> (Place, Otpost, Api) {
-    let place = Place::new();
+fn dev(place: &Place, toml: &str) -> (Otpost, Api) {
     place.write("otpost.toml", toml);
-    let otpost = Otpost::dev(place.path());
-    let api = Otpost::dev_api(place.path());
-    (place, otpost, api)
+    place.dev()
 }
 
 /// Kills the program, and starts it anew on what it left.
 fn crash(otpost: Otpost, place: &Place) -> (Otpost, Api) {
     otpost.kill();
-    let otpost = Otpost::dev(place.path());
-    let api = Otpost::dev_api(place.path());
-    (otpost, api)
+    place.dev()
 }
 
 /// A hundred sends with these members.
@@ -73,13 +85,15 @@ async fn mails(api: &Api, through: &[&Answer]) -> usize {
 /// That of a hundred sends on a hundred connections exactly `quota` are mailed, that the limit
 /// outlives a crash, and that `other` is still let through.
 async fn is_enforced(
+    place: &Place,
     name: &str,
     quota: usize,
     wait: u64,
     body: impl Fn(usize) -> Value,
     other: Value,
 ) {
-    let (place, otpost, api) = dev(&format!("limits.{name} = {quota}"));
+    let place = place.another().await;
+    let (otpost, api) = dev(&place, &format!("limits.{name} = {quota}"));
     let answers = storm(&api, sends(&body)).await;
     let through = let_through(&answers, name, wait);
     assert_eq!(through.len(), quota, "{name}");
@@ -99,24 +113,65 @@ async fn is_enforced(
     assert_eq!(mails(&api, &[&sent]).await, quota + 1, "{name}");
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn an_address_gets_no_more_mails_than_its_limits() {
+/// Each limit of an address, and the longest wait that it answers, in seconds.
+const OF_AN_ADDRESS: [(&str, usize, u64); 3] = [
+    ("recipient_per_10_minutes", 5, 120),
+    ("recipient_per_hour", 10, 360),
+    ("recipient_per_day", 20, 4_320),
+];
+
+async fn an_address_gets_no_more_mails_than_its_limits(place: Place) {
     let spelled = |number: usize| json!({ "email": format!("Ada+{number}@example.com") });
     let other = json!({ "email": "bob@example.com" });
-    for (name, quota, wait) in [
-        ("recipient_per_10_minutes", 5, 120),
-        ("recipient_per_hour", 10, 360),
-        ("recipient_per_day", 20, 4_320),
-    ] {
-        is_enforced(name, quota, wait, spelled, other.clone()).await;
+    for (name, quota, wait) in OF_AN_ADDRESS {
+        is_enforced(&place, name, quota, wait, spelled, other.clone()).await;
         println!(
-            "{name} = {quota}: of {REQUESTS} sends at once {quota} mailed, none after a crash"
+            "{}: {name} = {quota}: of {REQUESTS} sends at once {quota} mailed, none after a crash",
+            place.engine()
         );
     }
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_network_causes_no_more_mails_than_its_limits() {
+mod two_nodes {
+    use crate::support::Service;
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn an_address_gets_no_more_mails_than_its_limits() {
+        for (name, quota, wait) in super::OF_AN_ADDRESS {
+            let (variable, value) = (name.to_uppercase(), quota.to_string());
+            let variable = format!("OTPOST_LIMITS__{variable}");
+            let Some(service) = Service::two_nodes(&[(&variable, &value)]).await else {
+                return;
+            };
+            super::is_shared(&service, name, quota, wait).await;
+        }
+    }
+}
+
+/// That of a hundred sends over both nodes exactly `quota` are mailed, and none by either node
+/// after.
+async fn is_shared(service: &Service, name: &str, quota: usize, wait: u64) {
+    let email = |number: usize| format!("Ada+{number}@customer.example");
+    let sends = sends(|number| json!({ "email": email(number) }));
+    let answers = service.storm(sends).await;
+    let through = let_through(&answers, name, wait);
+    assert_eq!(through.len(), quota, "{name}");
+    for answer in through {
+        let session = answer.text("/data/session_id");
+        service.apis[0].wait_until_sent(&session).await;
+    }
+    for api in &service.apis {
+        let body = json!({ "email": email(REQUESTS) });
+        is_limited(&api.post("send", &body).await, name, wait);
+    }
+    assert_eq!(service.relay().messages().len(), quota, "{name}");
+    println!(
+        "{}: {name} = {quota}: of {REQUESTS} sends at once {quota} mailed",
+        service.name()
+    );
+}
+
+async fn a_network_causes_no_more_mails_than_its_limits(place: Place) {
     let body = |number: usize| {
         let email = format!("user{number}@example.com");
         json!({ "email": email, "client_ip": format!("2001:db8::{number:x}") })
@@ -126,19 +181,20 @@ async fn a_network_causes_no_more_mails_than_its_limits() {
         ("client_ip_per_10_minutes", 6, 100),
         ("client_ip_per_day", 7, 12_343),
     ] {
-        is_enforced(name, quota, wait, body, other.clone()).await;
+        is_enforced(&place, name, quota, wait, body, other.clone()).await;
         println!(
-            "{name} = {quota}: of {REQUESTS} sends at once {quota} mailed, none after a crash"
+            "{}: {name} = {quota}: of {REQUESTS} sends at once {quota} mailed, none after a crash",
+            place.engine()
         );
     }
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_project_and_the_installation_mail_no_more_than_their_limits() {
+async fn a_project_and_the_installation_mail_no_more_than_their_limits(place: Place) {
     // Of the whole installation nothing else is let through either, so another is not asked.
     for name in ["project_sends_per_minute", "installation_mails_per_minute"] {
         let toml = format!("policy.session_cooldown = 0\nlimits.{name} = 2");
-        let (place, otpost, api) = dev(&toml);
+        let place = place.another().await;
+        let (otpost, api) = dev(&place, &toml);
         let start = Instant::now();
         let answers = storm(
             &api,
@@ -166,10 +222,9 @@ async fn a_project_and_the_installation_mail_no_more_than_their_limits() {
     }
 }
 
-#[tokio::test]
-async fn a_resend_is_charged_as_a_send_is() {
+async fn a_resend_is_charged_as_a_send_is(place: Place) {
     let toml = "policy.session_cooldown = 0\nlimits.recipient_per_day = 2";
-    let (_place, _otpost, api) = dev(toml);
+    let (_otpost, api) = dev(&place, toml);
     let session = api.send("ada@example.com").await;
     api.wait_until_sent(&session).await;
     assert_eq!(api.resend(&session).await.status, 200);
@@ -182,11 +237,10 @@ async fn a_resend_is_charged_as_a_send_is() {
     assert_eq!(mails(&api, &[]).await, 2);
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_project_has_no_more_guesses_judged_than_its_limit() {
+async fn a_project_has_no_more_guesses_judged_than_its_limit(place: Place) {
     let name = "project_verifies_per_minute";
     let toml = format!("policy.attempts_max = 10\nlimits.{name} = 3");
-    let (place, otpost, api) = dev(&toml);
+    let (otpost, api) = dev(&place, &toml);
     let session = api.send("ada@example.com").await;
     let guess = wrong(&api.code(&session).await);
     let start = Instant::now();
@@ -209,13 +263,15 @@ async fn a_project_has_no_more_guesses_judged_than_its_limit() {
         is_limited(&refused, name, 20);
         assert_eq!(api.attempts(&session).await, count);
     }
-    println!("{name} = 3: of {REQUESTS} guesses at once {count} judged, none after a crash");
+    println!(
+        "{}: {name} = 3: of {REQUESTS} guesses at once {count} judged, none after a crash",
+        place.engine()
+    );
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn reads_are_limited_by_each_process_for_itself() {
+async fn reads_are_limited_by_each_process_for_itself(place: Place) {
     let name = "project_reads_per_minute";
-    let (place, otpost, api) = dev(&format!("limits.{name} = 2"));
+    let (otpost, api) = dev(&place, &format!("limits.{name} = 2"));
     let session = api.send("ada@example.com").await;
     let start = Instant::now();
     let look = (format!("status/{session}"), Value::Null);
@@ -250,9 +306,8 @@ async fn guess_at(api: &Api, email: &str) -> (u64, Answer) {
     (judged, refused.unwrap())
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn past_its_wrong_codes_of_the_day_a_project_has_one_guess_a_session() {
-    let (place, otpost, api) = dev("limits.project_failures_per_day = 5");
+async fn past_its_wrong_codes_of_the_day_a_project_has_one_guess_a_session(place: Place) {
+    let (otpost, api) = dev(&place, "limits.project_failures_per_day = 5");
     assert_eq!(guess_at(&api, "a@example.com").await.0, 5);
     let (_otpost, api) = crash(otpost, &place);
     let (judged, refused) = guess_at(&api, "b@example.com").await;
@@ -269,9 +324,8 @@ async fn past_its_wrong_codes_of_the_day_a_project_has_one_guess_a_session() {
     );
 }
 
-#[tokio::test]
-async fn a_project_that_uses_up_its_wrong_codes_of_the_day_is_in_the_log_once() {
-    let (_place, otpost, api) = dev("limits.project_failures_per_day = 4");
+async fn a_project_that_uses_up_its_wrong_codes_of_the_day_is_in_the_log_once(place: Place) {
+    let (otpost, api) = dev(&place, "limits.project_failures_per_day = 4");
     let alarms = || {
         let log = otpost.log();
         let alarms = log.lines().filter(|line| line.contains("alarm"));
@@ -302,11 +356,10 @@ async fn a_project_that_uses_up_its_wrong_codes_of_the_day_is_in_the_log_once() 
     println!("{}", raised[0]);
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn past_its_wrong_codes_of_the_day_a_strict_project_is_refused() {
+async fn past_its_wrong_codes_of_the_day_a_strict_project_is_refused(place: Place) {
     let name = "project_failures_per_day";
     let toml = format!("policy.profile = \"strict\"\nlimits.{name} = 5");
-    let (place, otpost, api) = dev(&toml);
+    let (otpost, api) = dev(&place, &toml);
     assert_eq!(guess_at(&api, "a@example.com").await.0, 5);
     let (_otpost, api) = crash(otpost, &place);
     let session = api.send("b@example.com").await;
@@ -319,12 +372,11 @@ async fn past_its_wrong_codes_of_the_day_a_strict_project_is_refused() {
     );
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_limit_of_0_is_off_a_project_has_its_own_and_the_exempt_have_none() {
+async fn a_limit_of_0_is_off_a_project_has_its_own_and_the_exempt_have_none(place: Place) {
     let toml = "[limits]\nrecipient_per_10_minutes = 0\nrecipient_per_day = 3\n\
                 [projects.default.limits]\nrecipient_per_day = 7\n\
                 exempt_recipients = [\"qa@Example.com\", \"Example.NET\"]";
-    let (_place, _otpost, api) = dev(toml);
+    let (_otpost, api) = dev(&place, toml);
     let answers = storm(&api, sends(|_| json!({ "email": "ada@example.com" }))).await;
     let through = let_through(&answers, "recipient_per_day", 12_343);
     assert_eq!(through.len(), 7);
@@ -338,22 +390,21 @@ async fn a_limit_of_0_is_off_a_project_has_its_own_and_the_exempt_have_none() {
     }
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn test_keys_touch_no_counter() {
-    let (place, _otpost, api) =
-        dev("limits.recipient_per_day = 1\nlimits.project_sends_per_minute = 1");
+async fn test_keys_touch_no_counter(place: Place) {
+    let (_otpost, api) = dev(
+        &place,
+        "limits.recipient_per_day = 1\nlimits.project_sends_per_minute = 1",
+    );
     let test = Otpost::dev_api_for(place.path(), "OTPOST_TEST_KEY");
     let answers = storm(&test, sends(|_| json!({ "email": "ada@example.com" }))).await;
     assert!(answers.iter().all(|answer| answer.status == 200));
     api.send("ada@example.com").await;
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_service_has_the_documented_limits_without_any_setting() {
+async fn a_service_has_the_documented_limits_without_any_setting(place: Place) {
     let relay = Relay::start(Security::Plain).await;
-    let place = Place::new();
     place.init(&format!("[\"{}\"]", relay.url()));
-    let otpost = Otpost::serve(place.path());
+    let otpost = place.serve();
     let key = place.key(&[]);
     let api = otpost.api(&key);
     let name = "recipient_per_10_minutes";
@@ -366,7 +417,7 @@ async fn a_service_has_the_documented_limits_without_any_setting() {
     assert_eq!(relay.messages().len(), 5);
     otpost.kill();
 
-    let otpost = Otpost::serve(place.path());
+    let otpost = place.serve();
     let api = otpost.api(&key);
     is_limited(
         &api.post("send", &json!({ "email": "ada@customer.example" }))
@@ -377,13 +428,11 @@ async fn a_service_has_the_documented_limits_without_any_setting() {
     assert_eq!(relay.messages().len(), 5);
 }
 
-#[tokio::test]
-async fn over_all_projects_an_address_gets_threefold() {
+async fn over_all_projects_an_address_gets_threefold(place: Place) {
     let relay = Relay::start(Security::Plain).await;
-    let place = Place::new();
     place.init(&format!("[\"{}\"]", relay.url()));
     let limit = "OTPOST_LIMITS__RECIPIENT_PER_DAY";
-    let otpost = place.otpost(&["serve"]).env(limit, "1").start();
+    let otpost = place.serve_with(&[(limit, "1")]);
     let (name, email) = (
         "recipient_per_day",
         json!({ "email": "ada@customer.example" }),
@@ -400,10 +449,9 @@ async fn over_all_projects_an_address_gets_threefold() {
     assert_eq!(relay.messages().len(), 3);
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_peer_without_a_key_is_bounded_and_one_with_a_known_key_is_not() {
+async fn a_peer_without_a_key_is_bounded_and_one_with_a_known_key_is_not(place: Place) {
     let toml = "server.trusted_proxies = [\"127.0.0.0/8\"]\nlimits.peer_requests_per_second = 1";
-    let (_place, _otpost, api) = dev(toml);
+    let (_otpost, api) = dev(&place, toml);
     let session = api.send("ada@example.com").await;
     let stranger = Api::new(api.address, "otp_live_nobody");
     let start = Instant::now();

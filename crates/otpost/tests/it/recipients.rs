@@ -2,16 +2,20 @@
 
 use serde_json::json;
 
-use crate::support::{Api, Otpost, Place, Scan, wrong};
+use crate::support::{Api, Otpost, Place, Scan, on_both, wrong};
+
+on_both! {
+    an_erased_address_leaves_no_row_and_no_byte
+    an_erasure_in_a_project_leaves_what_others_share
+    what_is_kept_is_shown_in_words_and_a_table
+    a_recipient_that_cannot_be_is_refused_and_nothing_is_done
+}
 
 const ADA: &str = "Ada.Lovelace+shop@example.com";
 
-fn dev(toml: &str) -> (Place, Otpost, Api) {
-    let place = Place::new();
+fn dev(place: &Place, toml: &str) -> (Otpost, Api) {
     place.write("otpost.toml", toml);
-    let otpost = Otpost::dev(place.path());
-    let api = Otpost::dev_api(place.path());
-    (place, otpost, api)
+    place.dev()
 }
 
 /// Leaves a row of `email` in every table that can have one: a session with wrong guesses, a
@@ -72,16 +76,22 @@ const TABLES: [&str; 5] = [
     "sessions",
 ];
 
-#[tokio::test]
-async fn an_erased_address_leaves_no_row_and_no_byte() {
+async fn an_erased_address_leaves_no_row_and_no_byte(place: Place) {
     for by_endpoint in [false, true] {
-        let (place, otpost, api) =
-            dev("policy.session_cooldown = 0\nlimits.recipient_per_day = 20");
+        let place = place.another().await;
+        let (otpost, api) = dev(
+            &place,
+            "policy.session_cooldown = 0\nlimits.recipient_per_day = 20",
+        );
         leave_traces(&place, &api, ADA).await;
-        let scan = Scan::open(&place.join("data/otpost.db")).await;
+        let scan = place.scan().await;
         let ada = traces(&scan, "").await;
         leave_traces(&place, &api, "bob@example.com").await;
-        let bob = traces(&scan, &format!("WHERE hex(recipient) <> '{}'", ada[0])).await;
+        let bob = traces(
+            &scan,
+            &format!("WHERE {}", scan.is_not("recipient", &ada[0])),
+        )
+        .await;
         let before = (scan.holding(&ada).await, scan.holding(&bob).await);
         assert_eq!(before.0.keys().collect::<Vec<_>>(), TABLES, "{before:?}");
         assert_eq!(before.0, before.1);
@@ -139,22 +149,25 @@ async fn an_erased_address_leaves_no_row_and_no_byte() {
         drop(scan);
         let (status, _) = otpost.terminate().await;
         assert!(status.success());
-        assert!(
-            in_files(&place, &bob),
-            "the scan of bytes finds what is there"
-        );
-        assert!(!in_files(&place, &ada), "what was deleted is overwritten");
+        // A server overwrites deleted rows when it vacuums, and its files are not ours to read.
+        if place.engine() == "SQLite" {
+            assert!(
+                in_files(&place, &bob),
+                "the scan of bytes finds what is there"
+            );
+            assert!(!in_files(&place, &ada), "what was deleted is overwritten");
+        }
         println!(
-            "{how}: rows with the digest of the address or the id of a session of it: \
-             {:?} before, 0 in all tables after, 0 bytes in the files",
+            "{}, {how}: rows with the digest of the address or the id of a session of it: \
+             {:?} before, 0 in all tables after, 0 bytes in the files of SQLite",
+            place.engine(),
             before.0
         );
     }
 }
 
-#[tokio::test]
-async fn an_erasure_in_a_project_leaves_what_others_share() {
-    let (place, _otpost, api) = dev("limits.recipient_per_day = 20");
+async fn an_erasure_in_a_project_leaves_what_others_share(place: Place) {
+    let (_otpost, api) = dev(&place, "limits.recipient_per_day = 20");
     place.output_of(&["project", "create", "shop", "--data", "data"]);
     let create = ["key", "create", "--project", "shop", "--data", "data"];
     let shop = api.with_key(&place.output_of(&create));
@@ -192,7 +205,7 @@ async fn an_erasure_in_a_project_leaves_what_others_share() {
     );
     assert!(!shown.contains("  shop  "), "{shown}");
     assert_eq!(api.attempts(&kept).await, 1);
-    let scan = Scan::open(&place.join("data/otpost.db")).await;
+    let scan = place.scan().await;
     let counters = scan.hex("SELECT subject AS value FROM counters").await;
     let of_shop = "73686F70";
     let digest = &scan
@@ -211,9 +224,8 @@ async fn an_erasure_in_a_project_leaves_what_others_share() {
     );
 }
 
-#[tokio::test]
-async fn what_is_kept_is_shown_in_words_and_a_table() {
-    let (place, _otpost, api) = dev("");
+async fn what_is_kept_is_shown_in_words_and_a_table(place: Place) {
+    let (_otpost, api) = dev(&place, "");
     for _ in 0..2 {
         let session = api.send(ADA).await;
         let guess = wrong(&api.code(&session).await);
@@ -258,12 +270,10 @@ async fn what_is_kept_is_shown_in_words_and_a_table() {
     assert!(log.contains("recipient.shown"), "{log}");
 }
 
-#[tokio::test]
-async fn a_recipient_that_cannot_be_is_refused_and_nothing_is_done() {
-    let (place, _otpost, api) = dev("");
+async fn a_recipient_that_cannot_be_is_refused_and_nothing_is_done(place: Place) {
+    let (_otpost, api) = dev(&place, "");
     api.miss(ADA).await;
-    let file = place.join("data/otpost.db");
-    let before = Scan::open(&file).await.counts().await;
+    let before = place.scan().await.counts().await;
     for action in ["show", "release", "erase"] {
         for (words, reason) in [
             (&["Ada <ada@example.com>"][..], "no address"),
@@ -276,5 +286,5 @@ async fn a_recipient_that_cannot_be_is_refused_and_nothing_is_done() {
             assert!(!refused.contains("ada@example.com"), "{refused}");
         }
     }
-    assert_eq!(Scan::open(&file).await.counts().await, before);
+    assert_eq!(place.scan().await.counts().await, before);
 }

@@ -1,10 +1,15 @@
 //! SIGTERM: in time, with success, and without losing what was accepted.
 
+mod visitors;
+
 use std::time::Duration;
 
 use otpost_testkit::relay::{Fault, Relay, Security, Verb};
 
-use crate::support::{Client, Otpost, Place};
+use tokio::task::JoinSet;
+
+use self::visitors::{Visits, visit_until_it_leaves};
+use crate::support::{Client, Otpost, Place, eventually};
 
 const WITHIN: Duration = Duration::from_secs(10);
 
@@ -74,7 +79,7 @@ async fn every_mail_accepted_under_load_arrives_although_the_server_is_stopped()
             .flat_map(|one| one.recipients.clone())
             .collect()
     };
-    crate::support::eventually("every accepted mail", async || {
+    eventually("every accepted mail", async || {
         let arrived = arrived();
         accepted
             .iter()
@@ -87,6 +92,136 @@ async fn every_mail_accepted_under_load_arrives_although_the_server_is_stopped()
     recipients.sort_unstable();
     recipients.dedup();
     assert_eq!(recipients.len(), count, "a mail arrived twice");
+}
+
+/// A server that drains for so many seconds, and mails to nobody.
+fn draining(place: &Place, secs: &str) -> Otpost {
+    place.init(r#"["smtp://127.0.0.1:1"]"#);
+    let mut program = place
+        .otpost(&["serve"])
+        .env("OTPOST_SERVER__DRAIN_SECS", secs);
+    for name in ["SENDS", "VERIFIES", "READS"] {
+        program = program.env(&format!("OTPOST_LIMITS__PROJECT_{name}_PER_MINUTE"), "0");
+    }
+    program.start()
+}
+
+async fn wait_until_it_leaves(client: &mut Client) {
+    let answer = eventually("the drain", async || {
+        let answer = client.get("/readyz").await;
+        (answer.status != 200).then_some(answer)
+    })
+    .await;
+    assert_eq!(answer.status, 503);
+    assert_eq!(answer.text("/error/message"), "This node is stopping.");
+    assert_eq!(answer.header("connection"), Some("close"));
+}
+
+#[tokio::test]
+async fn a_drain_serves_old_and_new_connections_and_closes_them_before_it_ends() {
+    let place = Place::new();
+    let otpost = draining(&place, "2");
+    let address = otpost.address();
+    let mut old = Client::connect(address).await;
+    let mut probe = Client::connect(address).await;
+    assert_eq!(old.get("/healthz").await.header("connection"), None);
+
+    let ended = tokio::spawn(otpost.terminate());
+    wait_until_it_leaves(&mut probe).await;
+    for client in [&mut old, &mut Client::connect(address).await] {
+        let answer = client.get("/healthz").await;
+        assert_eq!(answer.status, 200);
+        assert_eq!(answer.header("connection"), Some("close"));
+        assert!(
+            client
+                .try_request("GET", "/healthz", "", "")
+                .await
+                .is_none()
+        );
+    }
+
+    let (status, elapsed) = ended.await.unwrap();
+    assert!(status.success(), "{status}");
+    assert!(elapsed >= Duration::from_secs(2), "{elapsed:?}");
+    assert!(elapsed < WITHIN, "{elapsed:?}");
+}
+
+#[tokio::test]
+async fn a_second_signal_ends_a_drain_at_once() {
+    let place = Place::new();
+    let otpost = draining(&place, "5");
+    let mut probe = Client::connect(otpost.address()).await;
+    otpost.ask_to_end();
+    wait_until_it_leaves(&mut probe).await;
+
+    let (status, elapsed) = otpost.terminate().await;
+
+    assert!(status.success(), "{status}");
+    assert!(elapsed < Duration::from_secs(3), "{elapsed:?}");
+}
+
+#[tokio::test]
+async fn the_longest_drain_leaves_time_to_give_back_a_mail_on_its_way() {
+    let relay = Relay::start(Security::Plain).await;
+    let place = Place::new();
+    place.init(&format!("[\"{}\"]", relay.url()));
+    let first = place
+        .otpost(&["serve"])
+        .env("OTPOST_SERVER__DRAIN_SECS", "5");
+    let first = first.start();
+    let key = place.key(&[]);
+    relay.inject(Fault::Hang(Verb::Data));
+    let api = first.api(&key);
+
+    let ended = tokio::spawn(first.terminate());
+    // So late that the relay is not given up before the drain ends.
+    tokio::time::sleep(Duration::from_secs(4)).await;
+    api.send("ada@customer.example").await;
+    let (status, elapsed) = ended.await.unwrap();
+
+    assert!(status.success(), "{status}");
+    let mail_ends = Duration::from_secs(8);
+    assert!((mail_ends..WITHIN).contains(&elapsed), "{elapsed:?}");
+    relay.heal();
+    let _second = Otpost::serve(place.path());
+    // Sooner than its lease of 60 s would have run out: it was given back.
+    relay.wait_for(1).await;
+}
+
+/// Six restarts, two nodes at a time.
+#[tokio::test(flavor = "multi_thread")]
+async fn no_request_fails_by_a_restart_whose_drain_the_proxy_sees() {
+    let mut all = Visits::default();
+    for _ in 0..3 {
+        let mut nodes = JoinSet::new();
+        for _ in 0..2 {
+            nodes.spawn(restart_under_load());
+        }
+        for visits in nodes.join_all().await {
+            all.add(visits);
+        }
+    }
+    println!(
+        "6 restarts: {} requests answered, {} of them while draining, {} failed: {:?}",
+        all.answered,
+        all.draining,
+        all.failed.len(),
+        all.failed
+    );
+    assert!(all.draining > 20, "no load");
+    assert!(all.failed.is_empty());
+}
+
+async fn restart_under_load() -> Visits {
+    let place = Place::new();
+    let otpost = draining(&place, "1");
+    let api = otpost.api(&place.key(&[]));
+    let visitors = tokio::spawn(visit_until_it_leaves(api));
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    let (status, elapsed) = otpost.terminate().await;
+    assert!(status.success(), "{status}");
+    assert!(elapsed < WITHIN, "{elapsed:?}");
+    visitors.await.unwrap()
 }
 
 /// Sends until the server is gone, and tells which addresses it accepted.

@@ -1,19 +1,27 @@
 //! What every test needs: the program as a child process, a client, and a folder.
 
 mod api;
+pub(crate) mod callers;
 mod database;
+mod engine;
 mod http;
+pub(crate) mod nodes;
 mod process;
+mod service;
 mod storm;
 
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use otpost_cluster::Database;
+
 pub(crate) use api::{Api, wrong};
 pub(crate) use database::Scan;
+pub(crate) use engine::on_both;
 pub(crate) use http::{Answer, Client};
 pub(crate) use process::{Otpost, Program};
-pub(crate) use storm::{Asked, storm};
+pub(crate) use service::Service;
+pub(crate) use storm::{Asked, storm, storm_on};
 
 /// How long anything may take that is waited for.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
@@ -21,12 +29,15 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 /// A folder that is the working directory of every program that a test starts.
 pub(crate) struct Place {
     folder: tempfile::TempDir,
+    /// Where it is not a file in the folder.
+    database: Option<Database>,
 }
 
 impl Place {
     pub(crate) fn new() -> Self {
         Self {
             folder: tempfile::tempdir().unwrap(),
+            database: None,
         }
     }
 
@@ -68,11 +79,14 @@ impl Place {
     }
 
     /// Writes `otpost.toml` by `otpost init`, for a server on a free port that mails over
-    /// `relays` (TOML).
+    /// `relays` (TOML), on the database of this place.
     pub(crate) fn init(&self, relays: &str) {
         self.output_of(&["init"]);
+        let file = "sqlite://otpost.db?mode=rwc";
+        let url = self.database.as_ref().map_or(file, Database::url);
         let example = self.read("otpost.toml");
         let text = example
+            .replace(file, url)
             .replace("127.0.0.1:8080", "127.0.0.1:0")
             .replace(r#"["smtp://127.0.0.1:25"]"#, relays)
             .replace(
@@ -80,7 +94,9 @@ impl Place {
                 r#"from = "no-reply@acme.example""#,
             );
         assert!(
-            text.contains(relays) && text.contains("acme.example"),
+            [url, relays, "acme.example"]
+                .iter()
+                .all(|set| text.contains(set)),
             "{text}"
         );
         self.write("otpost.toml", &text);

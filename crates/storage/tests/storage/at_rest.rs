@@ -1,4 +1,5 @@
-//! What lies on the disk: who may read it, what is erased, what survives.
+//! What lies on the disk: who may read it, what is erased, what survives. What is about files is for
+//! `SQLite` alone: those of a server are its own.
 
 use std::fs;
 
@@ -8,7 +9,13 @@ use otpost_ports::{
 };
 use otpost_testkit::sample::{self, NOON};
 
-use crate::support::{Place, find, is_on_disk, judged, open, value};
+use crate::support::{Place, find, is_on_disk, judged, on_both, open, value};
+
+on_both! {
+    a_session_that_ends_loses_its_secret_in_that_commit
+    a_purge_closes_as_the_domain_does_and_erases_the_secret
+    a_secret_handed_in_with_a_closed_session_is_not_kept
+}
 
 /// Sessions with anything that is erased when they end.
 const SECRETS: &str = "SELECT COUNT(*) FROM sessions WHERE variables IS NOT NULL \
@@ -18,7 +25,7 @@ const SECRETS: &str = "SELECT COUNT(*) FROM sessions WHERE variables IS NOT NULL
 async fn a_fresh_file_is_its_owners_alone() {
     use std::os::unix::fs::PermissionsExt;
 
-    let place = Place::new();
+    let place = Place::file();
     let storage = place.storage().await;
     place.open(&storage, 1).await;
 
@@ -32,8 +39,8 @@ async fn a_fresh_file_is_its_owners_alone() {
 
 #[tokio::test]
 async fn a_file_that_is_missing_is_not_created_unasked() {
-    let place = Place::new();
-    let settings = place.settings("rw");
+    let place = Place::file();
+    let settings = place.file_settings("rw");
 
     let refused = otpost_storage::Storage::connect(&settings, place.vault.clone()).await;
 
@@ -41,9 +48,7 @@ async fn a_file_that_is_missing_is_not_created_unasked() {
     assert!(!place.path().exists());
 }
 
-#[tokio::test]
-async fn a_session_that_ends_loses_its_secret_in_that_commit() {
-    let place = Place::new();
+async fn a_session_that_ends_loses_its_secret_in_that_commit(place: Place) {
     let storage = place.storage().await;
     let other = place.other().await;
 
@@ -71,9 +76,7 @@ async fn a_session_that_ends_loses_its_secret_in_that_commit() {
     assert_eq!(value::<i64>(&other, SECRETS).await, 0, "hard end");
 }
 
-#[tokio::test]
-async fn a_purge_closes_as_the_domain_does_and_erases_the_secret() {
-    let place = Place::new();
+async fn a_purge_closes_as_the_domain_does_and_erases_the_secret(place: Place) {
     let storage = place.storage().await;
     let other = place.other().await;
     let (opening, _) = place.open(&storage, 1).await;
@@ -90,7 +93,7 @@ async fn a_purge_closes_as_the_domain_does_and_erases_the_secret() {
 
 #[tokio::test]
 async fn what_is_erased_is_overwritten_on_the_disk() {
-    let place = Place::new();
+    let place = Place::file();
     let storage = place.storage().await;
     let is_on_disk = |secret: &[u8]| is_on_disk(&place, secret);
     let mut erased = Vec::new();
@@ -119,7 +122,7 @@ async fn what_is_erased_is_overwritten_on_the_disk() {
 
 #[tokio::test]
 async fn no_file_holds_a_code_or_an_address_or_a_request_in_clear() {
-    let place = Place::new();
+    let place = Place::file();
     let storage = place.storage().await;
     let once = |key: &str, body: &str| -> Option<Once> {
         let until = NOON.plus_secs(86_400);
@@ -162,7 +165,7 @@ async fn no_file_holds_a_code_or_an_address_or_a_request_in_clear() {
 
 #[tokio::test]
 async fn what_was_acknowledged_survives_a_program_that_just_ends() {
-    let place = Place::new();
+    let place = Place::file();
     let storage = place.storage().await;
     let (opening, right) = place.open(&storage, 1).await;
     let id = opening.session.id();
@@ -173,7 +176,7 @@ async fn what_was_acknowledged_survives_a_program_that_just_ends() {
     );
     let before = find(&storage, id).await;
     // A copy of the files as they lie there is what a killed program leaves: nothing was closed.
-    let left = Place::new();
+    let left = Place::file();
     for file in ["otpost.db", "otpost.db-wal"] {
         let name = |place: &Place| place.path().with_file_name(file);
         fs::copy(name(&place), name(&left)).unwrap();
@@ -189,9 +192,7 @@ async fn what_was_acknowledged_survives_a_program_that_just_ends() {
     judged(reopened.apply(id, sample::submit(&right, NOON)).await);
 }
 
-#[tokio::test]
-async fn a_secret_handed_in_with_a_closed_session_is_not_kept() {
-    let place = Place::new();
+async fn a_secret_handed_in_with_a_closed_session_is_not_kept(place: Place) {
     let storage = place.storage().await;
     let mut opening = sample::closed_opening(&*place.vault, 1);
     opening.secret = Some(CodeSecret {

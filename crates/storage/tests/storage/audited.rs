@@ -2,16 +2,32 @@
 
 use otpost_ports::{AuditAction, AuditLog, KeyStore, RecipientStore, Scope, SessionStore};
 use otpost_testkit::sample;
+use sea_orm::{DatabaseConnection, DbBackend};
 
 use crate::counted::{counters, opening, quotas, recipient, wrong_guess};
-use crate::support::{Place, assert_unavailable, find, judged, open, run};
+use crate::support::{Place, assert_unavailable, find, judged, on_both, open, run};
 
-const ENTRIES_FAIL: &str = "CREATE TRIGGER full BEFORE INSERT ON audit_log \
-                            BEGIN SELECT RAISE(ABORT, 'no entry'); END";
+on_both! {
+    where_no_entry_can_be_written_nothing_is_done
+}
 
-#[tokio::test]
-async fn where_no_entry_can_be_written_nothing_is_done() {
-    let place = Place::new();
+async fn fail_entries(other: &DatabaseConnection) {
+    let trigger = match other.get_database_backend() {
+        DbBackend::Postgres => {
+            "CREATE FUNCTION no_entry() RETURNS trigger LANGUAGE plpgsql AS \
+             'BEGIN RAISE EXCEPTION ''no entry''; END'; \
+             CREATE TRIGGER no_entry BEFORE INSERT ON audit_log \
+             FOR EACH ROW EXECUTE FUNCTION no_entry()"
+        }
+        _ => {
+            "CREATE TRIGGER no_entry BEFORE INSERT ON audit_log \
+             BEGIN SELECT RAISE(ABORT, 'no entry'); END"
+        }
+    };
+    run(other, trigger).await;
+}
+
+async fn where_no_entry_can_be_written_nothing_is_done(place: Place) {
     let storage = place.storage().await;
     let quotas = quotas(9);
     let (acme, key) = (sample::project_record("acme"), sample::key_record(1));
@@ -29,7 +45,7 @@ async fn where_no_entry_can_be_written_nothing_is_done() {
     let guess = wrong_guess(&place, &opened, &quotas);
     judged(storage.apply(opened.session.id(), guess).await);
     let stored = find(&storage, opened.session.id()).await;
-    run(&place.other().await, ENTRIES_FAIL).await;
+    fail_entries(&place.other().await).await;
 
     let umbrella = sample::project_record("umbrella");
     let entry = sample::project_entry("umbrella");

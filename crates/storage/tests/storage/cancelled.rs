@@ -8,10 +8,15 @@ use otpost_ports::{Admitted, SessionStore};
 use otpost_testkit::sample::{self, NOON, session_id};
 
 use crate::counted::{charges, opening, quotas};
-use crate::support::{Place, find, judged, value};
+use crate::support::{Place, find, judged, on_both, value};
+
+on_both! {
+    a_caller_who_leaves_leaves_a_whole_session_that_is_charged_or_none
+    a_caller_who_leaves_costs_at_most_one_attempt_and_blocks_nobody
+}
 
 /// Polls `work` so often and then drops it; `None` when that was not enough.
-async fn polled<T>(work: impl Future<Output = T>, times: u32) -> Option<T> {
+pub(crate) async fn polled<T>(work: impl Future<Output = T>, times: u32) -> Option<T> {
     let mut work = pin!(work);
     let mut left = times;
     poll_fn(|context| {
@@ -32,9 +37,7 @@ fn patience(number: u8) -> u32 {
     }
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_caller_who_leaves_leaves_a_whole_session_that_is_charged_or_none() {
-    let place = Place::new();
+async fn a_caller_who_leaves_leaves_a_whole_session_that_is_charged_or_none(place: Place) {
     let storage = place.storage().await;
     let other = place.other().await;
     let (mut cancelled, mut acknowledged) = (0, 0);
@@ -65,9 +68,7 @@ async fn a_caller_who_leaves_leaves_a_whole_session_that_is_charged_or_none() {
     assert_eq!(i64::from(charged), rows - 1, "the last one has no quotas");
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_caller_who_leaves_costs_at_most_one_attempt_and_blocks_nobody() {
-    let place = Place::new();
+async fn a_caller_who_leaves_costs_at_most_one_attempt_and_blocks_nobody(place: Place) {
     let storage = place.storage().await;
     let (mut cancelled, mut acknowledged) = (0, 0);
 

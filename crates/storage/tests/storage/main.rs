@@ -1,4 +1,4 @@
-//! What SQLite adds to the promises of the ports: files, schema, locks, faults and races.
+//! What the engines add to the promises of the ports: files, schema, locks, faults and races.
 #![expect(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -8,11 +8,13 @@
 mod at_rest;
 mod audited;
 mod cancelled;
+mod copied;
 mod corrupt;
 mod counted;
 mod counters;
 mod erased;
 mod forgotten;
+mod postgres;
 mod races;
 mod schema;
 mod support;

@@ -6,15 +6,22 @@ use otpost_storage::Storage;
 use otpost_testkit::sample::{self, NOON};
 use tokio::task::JoinSet;
 
-use crate::support::{Place, find, judged, value};
+use crate::support::{Place, find, judged, on_both, version};
+
+on_both! {
+    of_300_parallel_wrong_guesses_exactly_5_are_judged
+    of_300_parallel_right_codes_exactly_one_verifies
+    two_programs_on_one_database_judge_no_guess_too_many
+    a_command_that_changes_nothing_writes_nothing
+}
 
 const CALLERS: usize = 100;
 const GUESSES_EACH: usize = 3;
 
-/// The verdicts of 300 submissions over 100 callers.
-async fn guess(storage: &Storage, id: SessionId, command: &Command) -> Vec<Verdict> {
+/// The verdicts of 300 submissions over 100 callers, in turn over `programs`.
+pub(crate) async fn guess(programs: &[&Storage], id: SessionId, command: &Command) -> Vec<Verdict> {
     let mut callers = JoinSet::new();
-    for _ in 0..CALLERS {
+    for (_, &storage) in (0..CALLERS).zip(programs.iter().cycle()) {
         let (storage, command) = (storage.clone(), command.clone());
         callers.spawn(async move {
             let mut verdicts = Vec::new();
@@ -30,19 +37,17 @@ async fn guess(storage: &Storage, id: SessionId, command: &Command) -> Vec<Verdi
     callers.join_all().await.into_iter().flatten().collect()
 }
 
-fn count(verdicts: &[Verdict], which: impl Fn(&Verdict) -> bool) -> usize {
+pub(crate) fn count(verdicts: &[Verdict], which: impl Fn(&Verdict) -> bool) -> usize {
     verdicts.iter().filter(|verdict| which(verdict)).count()
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn of_300_parallel_wrong_guesses_exactly_5_are_judged() {
-    let place = Place::new();
+async fn of_300_parallel_wrong_guesses_exactly_5_are_judged(place: Place) {
     let storage = place.storage().await;
     let (opening, right) = place.open(&storage, 1).await;
     let id = *opening.session.id();
 
     let wrong = sample::submit(&sample::wrong(&right), NOON);
-    let verdicts = guess(&storage, id, &wrong).await;
+    let verdicts = guess(&[&storage], id, &wrong).await;
 
     assert_eq!(verdicts.len(), CALLERS * GUESSES_EACH);
     let judged = count(&verdicts, |one| matches!(one, Verdict::WrongCode { .. }));
@@ -51,14 +56,12 @@ async fn of_300_parallel_wrong_guesses_exactly_5_are_judged() {
     assert_eq!(find(&storage, &id).await.session.attempts(), 5);
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn of_300_parallel_right_codes_exactly_one_verifies() {
-    let place = Place::new();
+async fn of_300_parallel_right_codes_exactly_one_verifies(place: Place) {
     let storage = place.storage().await;
     let (opening, right) = place.open(&storage, 1).await;
     let id = *opening.session.id();
 
-    let verdicts = guess(&storage, id, &sample::submit(&right, NOON)).await;
+    let verdicts = guess(&[&storage], id, &sample::submit(&right, NOON)).await;
 
     let verified = count(&verdicts, |one| *one == Verdict::Verified);
     let refused = count(&verdicts, |one| *one == Verdict::AlreadyVerified);
@@ -66,10 +69,8 @@ async fn of_300_parallel_right_codes_exactly_one_verifies() {
     assert_eq!(find(&storage, &id).await.session.attempts(), 1);
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn two_programs_on_one_file_judge_no_guess_too_many() {
-    let place = Place::new();
-    let (one, two) = (place.storage().await, place.connect("rw").await);
+async fn two_programs_on_one_database_judge_no_guess_too_many(place: Place) {
+    let (one, two) = (place.storage().await, place.connect().await);
     let (opening, right) = place.open(&one, 1).await;
     let id = *opening.session.id();
 
@@ -89,23 +90,20 @@ async fn two_programs_on_one_file_judge_no_guess_too_many() {
     assert_eq!(find(&two, &id).await.session.attempts(), 5);
 }
 
-#[tokio::test]
-async fn a_command_that_changes_nothing_writes_nothing() {
-    let place = Place::new();
+async fn a_command_that_changes_nothing_writes_nothing(place: Place) {
     let storage = place.storage().await;
     let (opening, _) = place.open(&storage, 1).await;
     let id = opening.session.id();
     let other = place.other().await;
-    let version = "PRAGMA data_version";
-    let before: i64 = value(&other, version).await;
+    let before = version(&other).await;
 
     let malformed = sample::submit_typed("12", NOON);
     let too_early = sample::resend(2, NOON);
     for command in [malformed, too_early] {
         judged(storage.apply(id, command).await);
-        assert_eq!(value::<i64>(&other, version).await, before);
+        assert_eq!(version(&other).await, before);
     }
 
     place.open(&storage, 2).await;
-    assert_ne!(value::<i64>(&other, version).await, before);
+    assert_ne!(version(&other).await, before);
 }

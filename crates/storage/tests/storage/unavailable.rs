@@ -1,6 +1,7 @@
-//! Storage out of reach: told in time, nothing counted, and healed without a restart.
+//! Storage out of reach: told in time, nothing counted, and healed without a restart. One lock for
+//! all writers and a file that cannot be written are for `SQLite` alone.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use otpost_ports::{Claim, LeaseToken, Outbox, Purged, Readiness, SessionStore};
 use otpost_testkit::sample::{self, NOON};
@@ -10,10 +11,12 @@ use sea_orm::{
 };
 use tokio::task::JoinSet;
 
-use crate::support::{Place, assert_unavailable, find, judged, value};
+use crate::support::{Place, TOLD, assert_unavailable, find, judged, on_both, value};
 
-/// Within which a caller is told.
-const TOLD: Duration = Duration::from_secs(2);
+on_both! {
+    a_closed_storage_says_so
+    an_identifier_that_is_taken_opens_nothing_and_is_not_in_the_error
+}
 
 /// The write lock, until it is dropped.
 async fn lock(other: &DatabaseConnection) -> DatabaseTransaction {
@@ -26,7 +29,7 @@ async fn lock(other: &DatabaseConnection) -> DatabaseTransaction {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_foreign_lock_is_told_in_time_and_no_guess_is_counted() {
-    let place = Place::new();
+    let place = Place::file();
     let storage = place.storage().await;
     let (opening, right) = place.open(&storage, 1).await;
     let id = *opening.session.id();
@@ -70,7 +73,7 @@ async fn a_foreign_lock_is_told_in_time_and_no_guess_is_counted() {
 
 #[tokio::test]
 async fn an_idle_poll_takes_no_write_lock() {
-    let place = Place::new();
+    let place = Place::file();
     let storage = place.storage().await;
     let other = place.other().await;
     let lock = lock(&other).await;
@@ -89,14 +92,14 @@ async fn an_idle_poll_takes_no_write_lock() {
 
 #[tokio::test]
 async fn a_read_only_database_refuses_and_stays_as_it_is() {
-    let place = Place::new();
+    let place = Place::file();
     let storage = place.storage().await;
     let (opening, right) = place.open(&storage, 1).await;
     let id = opening.session.id();
     let before = find(&storage, id).await;
     storage.close().await;
 
-    let storage = place.connect("ro").await;
+    let storage = place.connect_with(place.file_settings("ro")).await;
     assert_unavailable(storage.apply(id, sample::submit(&right, NOON)).await);
     assert_unavailable(storage.open(sample::opening(&*place.vault, 2)).await);
 
@@ -108,9 +111,7 @@ async fn a_read_only_database_refuses_and_stays_as_it_is() {
     );
 }
 
-#[tokio::test]
-async fn a_closed_storage_says_so() {
-    let place = Place::new();
+async fn a_closed_storage_says_so(place: Place) {
     let storage = place.storage().await;
     let (opening, right) = place.open(&storage, 1).await;
     let id = opening.session.id();
@@ -122,9 +123,7 @@ async fn a_closed_storage_says_so() {
     assert_unavailable(storage.ready().await);
 }
 
-#[tokio::test]
-async fn an_identifier_that_is_taken_opens_nothing_and_is_not_in_the_error() {
-    let place = Place::new();
+async fn an_identifier_that_is_taken_opens_nothing_and_is_not_in_the_error(place: Place) {
     let storage = place.storage().await;
     let (opening, _) = place.open(&storage, 1).await;
     let id = opening.session.id();

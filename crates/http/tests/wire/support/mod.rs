@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use otpost_domain::{
     AddressRange, ApiKey, Language, Limit, Mode, Permissions, ProjectName, SessionId, TemplateName,
 };
-use otpost_http::{Dev, Server, serve};
+use otpost_http::{Dev, Server, Stop, serve};
 use otpost_service::{
     Actor, Catalogue, InboxReader, KeyUses, Keys, Limits, Mailer, MailerSettings, NewKey, Otp,
     Policies, Policy, Ports,
@@ -22,7 +22,6 @@ use otpost_testkit::{
 };
 use tokio::runtime::Runtime;
 use tokio::sync::Notify;
-use tokio_util::sync::CancellationToken;
 
 pub(crate) use client::{Answer, Request};
 
@@ -84,7 +83,7 @@ pub(crate) struct Wire {
     keys: Keys,
     runtime: Runtime,
     address: SocketAddr,
-    stop: CancellationToken,
+    stop: Stop,
     server: Option<JoinHandle<std::io::Result<()>>>,
 }
 
@@ -133,7 +132,7 @@ impl Wire {
                 keys.create_key(new_key("other", Mode::Live)).await.unwrap(),
             ]
         });
-        let stop = CancellationToken::new();
+        let stop = Stop::new();
         let mail_queued = Arc::new(Notify::new());
         let inbox = Arc::new(MemoryInbox::new());
         if options.is_dev {
@@ -147,7 +146,7 @@ impl Wire {
                 mail_queued: mail_queued.clone(),
                 settings: MailerSettings::default(),
             };
-            let stop = stop.clone();
+            let stop = stop.due().clone();
             runtime.spawn(async move { mailer.run(stop).await });
         }
         let ports = Ports {
@@ -179,6 +178,7 @@ impl Wire {
             cors_origins: options.cors_origins,
             peer_limit: options.peer_limit,
             trusted_proxies: options.trusted_proxies,
+            finish_within: Duration::from_secs(8),
             dev: options.is_dev.then(|| Dev {
                 inbox: InboxReader::new(inbox.clone()),
                 preview: inbox,
@@ -226,9 +226,14 @@ impl Wire {
         self.address
     }
 
+    /// Lets the server say that it will stop.
+    pub(crate) fn announce_stop(&self) {
+        self.stop.announce();
+    }
+
     /// Stops the server and waits for it.
     pub(crate) fn stop(&mut self) -> std::io::Result<()> {
-        self.stop.cancel();
+        self.stop.end();
         self.server
             .take()
             .map_or(Ok(()), |server| server.join().unwrap())
@@ -367,7 +372,7 @@ impl Wire {
 impl Drop for Wire {
     fn drop(&mut self) {
         // Nobody waits for it: a test that wants to see it end stops it itself.
-        self.stop.cancel();
+        self.stop.end();
     }
 }
 

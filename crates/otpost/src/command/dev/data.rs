@@ -1,13 +1,14 @@
 //! The folder of a development run.
 
 use std::fmt::Write as _;
-use std::fs::{File, OpenOptions, TryLockError};
+use std::fs::{self, File, OpenOptions, TryLockError};
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
-use secrecy::SecretString;
+use secrecy::{ExposeSecret as _, SecretString};
 
 use crate::command::secrets::NewSecrets;
-use crate::settings::{Secrets, Settings, Sources};
+use crate::settings::{Database, Secrets, Settings, Sources};
 use crate::{Failure, private_file};
 
 /// Number of the master key of a development run.
@@ -75,10 +76,30 @@ impl Data {
         self.folder.join("inbox")
     }
 
-    pub(super) fn database_url(&self) -> SecretString {
-        let path = self.folder.join("otpost.db");
-        let path = percent_encoded(path.as_os_str().as_encoded_bytes());
-        format!("sqlite://{path}?mode=rwc").into()
+    /// The database: a file in the folder, or the one that it remembers.
+    pub(super) fn database(&self) -> Result<Database, Failure> {
+        let file = self.database_file();
+        let url = match fs::read_to_string(&file) {
+            Ok(url) => url.trim().to_owned(),
+            Err(error) if error.kind() == ErrorKind::NotFound => {
+                let path = self.folder.join("otpost.db");
+                let path = percent_encoded(path.as_os_str().as_encoded_bytes());
+                format!("sqlite://{path}?mode=rwc")
+            }
+            Err(error) => return Err(format!("{}: {error}", file.display()).into()),
+        };
+        Ok(Database::at(url.into()))
+    }
+
+    /// Remembers another database than a file in the folder.
+    pub(super) fn keep_database(&self, url: &SecretString) -> Result<(), Failure> {
+        let file = self.database_file();
+        private_file::replace(&file, url.expose_secret())
+            .map_err(|error| format!("{} cannot be written: {error}", file.display()).into())
+    }
+
+    fn database_file(&self) -> PathBuf {
+        self.folder.join("database.url")
     }
 
     /// The secrets file has the form of a configuration.

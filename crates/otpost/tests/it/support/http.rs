@@ -45,6 +45,41 @@ impl Answer {
     }
 }
 
+/// Asks on a connection of its own; `None` when that ends without a whole answer.
+pub(crate) async fn ask(
+    address: SocketAddr,
+    method: &str,
+    path: &str,
+    headers: &str,
+    body: &str,
+) -> Option<Answer> {
+    let mut client = Client::try_connect(address).await?;
+    let headers = format!("{headers}Connection: close\r\n");
+    let request = client.written(method, path, &headers, body);
+    client.stream.write_all(request.as_bytes()).await.ok()?;
+    let mut text = String::new();
+    client.stream.read_to_string(&mut text).await.ok()?;
+    Answer::parse(&text)
+}
+
+impl Answer {
+    fn parse(text: &str) -> Option<Self> {
+        let (head, body) = text.split_once("\r\n\r\n")?;
+        let mut lines = head.lines();
+        let status = lines.next()?.split(' ').nth(1)?.parse().ok()?;
+        let headers = lines.filter_map(|line| line.split_once(':'));
+        let answer = Self {
+            status,
+            headers: headers
+                .map(|(name, value)| (name.to_owned(), value.trim().to_owned()))
+                .collect(),
+            body: body.to_owned(),
+        };
+        let length: usize = answer.header("content-length")?.parse().ok()?;
+        (length == body.len()).then_some(answer)
+    }
+}
+
 impl Client {
     pub(crate) async fn connect(address: SocketAddr) -> Self {
         Self::try_connect(address).await.unwrap()

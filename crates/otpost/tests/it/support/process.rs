@@ -151,13 +151,18 @@ impl Otpost {
         self.child.wait().unwrap();
     }
 
-    /// Asks it to end, and tells how and after which time it did.
-    pub(crate) async fn terminate(mut self) -> (ExitStatus, Duration) {
-        let start = Instant::now();
+    /// Asks it to end.
+    pub(crate) fn ask_to_end(&self) {
         let kill = Command::new("kill")
             .args(["-TERM", &self.child.id().to_string()])
             .status();
         assert!(kill.unwrap().success());
+    }
+
+    /// Asks it to end, and tells how and after which time it did.
+    pub(crate) async fn terminate(mut self) -> (ExitStatus, Duration) {
+        let start = Instant::now();
+        self.ask_to_end();
         loop {
             if let Some(status) = self.child.try_wait().unwrap() {
                 return (status, start.elapsed());
@@ -193,5 +198,11 @@ impl Drop for Otpost {
         // It may have ended already.
         let _ = self.child.kill();
         let _ = self.child.wait();
+        if std::thread::panicking() {
+            let log = self.log();
+            let trouble = |line: &&str| [" WARN ", "ERROR "].iter().any(|word| line.contains(word));
+            let told: Vec<_> = log.lines().filter(trouble).take(20).collect();
+            eprintln!("What the program warned of:\n{}", told.join("\n"));
+        }
     }
 }

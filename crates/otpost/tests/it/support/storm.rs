@@ -17,13 +17,19 @@ pub(crate) type Asked = (String, Value);
 /// there is more to ask, each goes on with its next. Answers are in the order of what was asked.
 /// What a busy machine refuses with 503 is asked again.
 pub(crate) async fn storm(api: &Api, asked: Vec<Asked>) -> Vec<Answer> {
+    storm_on(std::slice::from_ref(api), asked).await
+}
+
+/// As [`storm`], with the connections shared out over these nodes.
+pub(crate) async fn storm_on(apis: &[Api], asked: Vec<Asked>) -> Vec<Answer> {
     let asked = Arc::new(asked);
     let connections = CONNECTIONS.min(asked.len());
     let start = Arc::new(Barrier::new(connections));
     let mut tasks = Vec::new();
     for first in 0..connections {
+        let api = apis[first % apis.len()].clone();
         let mut client = api.client().await;
-        let (api, asked, start) = (api.clone(), Arc::clone(&asked), Arc::clone(&start));
+        let (asked, start) = (Arc::clone(&asked), Arc::clone(&start));
         tasks.push(tokio::spawn(async move {
             start.wait().await;
             let mut answers = Vec::new();

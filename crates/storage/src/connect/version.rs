@@ -1,4 +1,4 @@
-//! Which SQLite is new enough.
+//! Which SQLite and which PostgreSQL are new enough.
 
 /// The oldest SQLite that is taken: before it, a checkpoint that races a commit which resets the
 /// write-ahead log can corrupt the file (<https://sqlite.org/wal.html#walresetbug>).
@@ -21,9 +21,34 @@ pub(crate) fn is_new_enough(version: &str) -> bool {
     [major, minor, patch] >= SQLITE_MIN
 }
 
+/// The oldest PostgreSQL that is taken, as `server_version_num` says it: those before it are out of
+/// support.
+const POSTGRES_MIN: u32 = 140_000;
+
+/// Whether a server of this `server_version_num` is taken.
+pub(crate) fn is_new_enough_postgres(number: &str) -> bool {
+    number
+        .parse::<u32>()
+        .is_ok_and(|number| number >= POSTGRES_MIN)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn postgres_is_taken_from_14_on() {
+        for (number, expected) in [
+            ("130022", false),
+            ("140000", true),
+            ("150018", true),
+            ("170002", true),
+            ("", false),
+            ("new", false),
+        ] {
+            assert_eq!(is_new_enough_postgres(number), expected, "{number}");
+        }
+    }
 
     #[test]
     fn a_version_is_compared_number_by_number() {

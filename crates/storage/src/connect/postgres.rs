@@ -1,0 +1,123 @@
+//! Opens the connections to PostgreSQL: one pool, for every connection may write.
+
+use std::time::Duration;
+
+use sea_orm::Database;
+use sea_orm::sqlx::postgres::PgConnectOptions;
+
+use super::health::{Health, refuse_read_only};
+use super::{Connections, options, text, version};
+use crate::engine::Engine;
+use crate::location::postgres::Server;
+use crate::{ConnectError, Settings};
+
+/// What a connection is told. A statement gives up before its caller does, so that no work is left
+/// behind on the server; a node that freezes in a transaction holds its rows for a bounded time.
+///
+/// A plan is kept for as long as the connection: one that was made while the partition of a day was
+/// empty must not read it whole when it no longer is. What has no index is read whole all the same,
+/// but looks so dear then that it would be compiled first.
+const SETTINGS: [(&str, &str); 5] = [
+    ("statement_timeout", "1500"),
+    // Longer than `deadlock_timeout`, which is 1 s: a circle is to be told as one.
+    ("lock_timeout", "1300"),
+    ("idle_in_transaction_session_timeout", "10000"),
+    ("enable_seqscan", "off"),
+    ("jit", "off"),
+];
+
+/// The isolation that locks on rows are made for, and the default of most servers.
+const ISOLATION: &str = "read committed";
+
+/// How each transaction begins behind a pooler: it may be the first on its connection, and another
+/// client's prepared statements be there under the names that the driver is about to use.
+pub(crate) fn begin_behind_a_pooler() -> String {
+    let settings = SETTINGS.map(|(name, value)| format!("; SET LOCAL {name} = {value}"));
+    format!(
+        "SET TRANSACTION ISOLATION LEVEL {ISOLATION}; DEALLOCATE ALL{}",
+        settings.concat()
+    )
+}
+
+/// What work in the background says first: it takes the time it takes, and does not wait long for a
+/// lock, for others wait behind it.
+pub(crate) const BEGIN_IN_THE_BACKGROUND: &str = "SET LOCAL statement_timeout = 0; \
+     SET LOCAL lock_timeout = 150";
+
+/// What a migration says first. The lock is one of the whole database, and ends with the
+/// transaction; its number is drawn, and no other program's.
+pub(crate) fn begin_migration(has_partitions: bool) -> String {
+    format!(
+        "SET LOCAL statement_timeout = 0; \
+         SET LOCAL lock_timeout = 0; \
+         SET LOCAL idle_in_transaction_session_timeout = 0; \
+         SET LOCAL otpost.has_partitions = '{has_partitions}'; \
+         SELECT pg_advisory_xact_lock(7310584012345908)"
+    )
+}
+
+/// How long a caller waits in line for a connection. The line is one for all that this node asks;
+/// what a server takes for a commit may be several times what a disk does.
+const LINE: Duration = Duration::from_millis(1_500);
+
+pub(super) async fn connect(
+    settings: &Settings,
+    server: Server,
+) -> Result<Connections, ConnectError> {
+    if server.is_unproven() {
+        tracing::warn!(
+            "the database is on another host, and any machine between could pass for it: \
+             set sslmode=verify-full in database.url"
+        );
+    }
+    let has_pooler = settings.has_pooler;
+    let mut options = options(&settings.url, settings.connections_max);
+    let health = Health::default();
+    options
+        .acquire_timeout(LINE)
+        .test_before_acquire(false)
+        .map_sqlx_postgres_opts(move |options| session(options, &server, has_pooler))
+        .map_sqlx_postgres_pool_opts(move |options| {
+            let (before, after) = (health.clone(), health.clone());
+            options
+                .after_connect(|connection, _| Box::pin(refuse_read_only(connection)))
+                .before_acquire(move |connection, times| {
+                    let health = before.clone();
+                    Box::pin(async move { health.before_use(connection, times.idle_for).await })
+                })
+                .after_release(move |connection, _| {
+                    let health = after.clone();
+                    Box::pin(async move { health.after_use(connection).await })
+                })
+        });
+    let connections = Database::connect(options).await?;
+    let engine = Engine::Postgres { has_pooler };
+    let transaction = engine.begin(&connections).await?;
+    let found = text(&transaction, "SHOW server_version_num").await?;
+    drop(transaction);
+    if !version::is_new_enough_postgres(&found) {
+        return Err(ConnectError::ServerTooOld { found });
+    }
+    Ok(Connections {
+        engine,
+        writer: connections.clone(),
+        reader: connections,
+    })
+}
+
+/// `options` with what a session of the server is told. A pooler passes no such word on, and knows
+/// no prepared statement from one transaction to the next.
+fn session(options: PgConnectOptions, server: &Server, has_pooler: bool) -> PgConnectOptions {
+    let mut options = options.ssl_mode(server.options.get_ssl_mode());
+    if server.options.get_application_name().is_none() {
+        options = options.application_name("otpost");
+    }
+    if has_pooler {
+        // It refuses what it does not know, and nothing here is a fraction.
+        options.statement_cache_capacity(0).extra_float_digits(None)
+    } else {
+        options
+            .options(SETTINGS)
+            .options([("default_transaction_isolation", ISOLATION)])
+    }
+}

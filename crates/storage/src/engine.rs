@@ -1,0 +1,60 @@
+//! Which database this is, and what the two differ in.
+
+use sea_orm::{
+    ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbErr, SqliteTransactionMode,
+    TransactionOptions, TransactionTrait,
+};
+
+use crate::connect::postgres;
+
+/// Which database this is, and how it is reached.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Engine {
+    /// A file, with one writer at a time: whoever writes holds the lock from the start.
+    Sqlite,
+    /// A server. Whoever writes locks rows: sessions first, then kept answers, then counters, each
+    /// in the order of their keys, so that no two wait for one another.
+    Postgres {
+        /// Whether a connection may be another one after each transaction.
+        has_pooler: bool,
+    },
+}
+
+impl Engine {
+    /// Begins a transaction that writes. It is rolled back when it is dropped.
+    ///
+    /// On `SQLite` it holds the write lock from its start: a deferred one that reads and then
+    /// writes fails at once under load, whatever the busy timeout.
+    pub(crate) async fn begin(
+        self,
+        writer: &DatabaseConnection,
+    ) -> Result<DatabaseTransaction, DbErr> {
+        match self {
+            Self::Sqlite => {
+                let options = TransactionOptions {
+                    sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
+                    ..Default::default()
+                };
+                writer.begin_with_options(options).await
+            }
+            Self::Postgres { has_pooler } => {
+                let transaction = writer.begin().await?;
+                if has_pooler {
+                    let begin = postgres::begin_behind_a_pooler();
+                    transaction.execute_unprepared(&begin).await?;
+                }
+                Ok(transaction)
+            }
+        }
+    }
+
+    /// Whether it is a server, which several nodes may share.
+    pub(crate) fn is_server(self) -> bool {
+        matches!(self, Self::Postgres { .. })
+    }
+
+    /// Whether rows are locked one by one, and must be there to be locked.
+    pub(crate) fn locks_rows(self) -> bool {
+        self.is_server()
+    }
+}
