@@ -10,9 +10,9 @@ use sea_orm::{
 };
 use sea_orm_migration::{MigratorTrait, SchemaManager};
 
-use crate::connect::postgres::BEGIN_IN_THE_BACKGROUND;
 use crate::entity::{api_key, audit_entry, counters, delivery, kept_answer, project, session};
 use crate::error::reading;
+use crate::server_settings::BEGIN_IN_THE_BACKGROUND;
 use crate::{SchemaError, Storage};
 
 /// So many rows are in memory at once. `SQLite` takes 32 766 values in a statement, and a session

@@ -5,15 +5,15 @@ use sea_orm::{
     TransactionOptions, TransactionTrait,
 };
 
-use crate::connect::postgres;
+use crate::server_settings::begin_behind_a_pooler;
 
 /// Which database this is, and how it is reached.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Engine {
     /// A file, with one writer at a time: whoever writes holds the lock from the start.
     Sqlite,
-    /// A server. Whoever writes locks rows: sessions first, then kept answers, then counters, each
-    /// in the order of their keys, so that no two wait for one another.
+    /// A server. Whoever writes locks rows: sessions first, then their mails, kept answers and
+    /// counters, each in the order of their keys, so that no two wait for one another.
     Postgres {
         /// Whether a connection may be another one after each transaction.
         has_pooler: bool,
@@ -40,7 +40,7 @@ impl Engine {
             Self::Postgres { has_pooler } => {
                 let transaction = writer.begin().await?;
                 if has_pooler {
-                    let begin = postgres::begin_behind_a_pooler();
+                    let begin = begin_behind_a_pooler();
                     transaction.execute_unprepared(&begin).await?;
                 }
                 Ok(transaction)

@@ -32,6 +32,7 @@ mod purge;
 mod readiness;
 mod recipients;
 mod rows;
+mod server_settings;
 mod session_store;
 mod settings;
 mod storage;

@@ -5,7 +5,7 @@ use otpost_ports::StoreError;
 use sea_orm::ConnectionTrait;
 use sea_orm_migration::{MigrationStatus as Status, MigratorTrait};
 
-use crate::connect::postgres;
+use crate::server_settings::begin_migration;
 use crate::{SchemaError, Storage};
 
 /// A migration that this program knows.
@@ -33,7 +33,7 @@ impl Storage {
         }
         let transaction = self.begin().await.map_err(driver)?;
         if self.engine.is_server() {
-            let alone = postgres::begin_migration(self.has_partitions);
+            let alone = begin_migration(self.has_partitions);
             transaction.execute_unprepared(&alone).await?;
         }
         // Asked again under the lock: another program may have been faster.

@@ -10,9 +10,9 @@ use sea_orm::{ConnectionTrait, DatabaseTransaction, DbBackend, DbErr, Statement}
 use time::Date;
 
 use crate::Storage;
-use crate::connect::postgres::BEGIN_IN_THE_BACKGROUND;
 use crate::engine::Engine;
 use crate::error::{is_in_use, unavailable};
+use crate::server_settings::BEGIN_IN_THE_BACKGROUND;
 use crate::storage::{end, in_the_background};
 
 /// How many days ahead partitions are made. Nobody has to look for as long.
