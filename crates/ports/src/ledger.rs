@@ -95,7 +95,14 @@ pub struct Counters {
     pub failures: u32,
     /// When the first of these failures was: those after a success are others.
     pub failing_since: Option<Timestamp>,
+    /// The latest instant at which any of this was counted.
+    pub used_at: Option<Timestamp>,
 }
+
+/// How much earlier than what was counted last a request may say it came, in seconds: longer than
+/// any waits for its row, and than clocks of nodes differ. What is earlier still comes from a clock
+/// that was set back, and is believed.
+const OUT_OF_ORDER_SECS: u32 = 5;
 
 /// The counters that a decision reads and writes.
 #[derive(Clone, Debug, Default)]
@@ -146,26 +153,40 @@ impl Ledger {
         }
     }
 
+    /// The instant at which what comes at `now` is counted for `subject`: requests that waited for
+    /// one another are counted in the order in which they had their turn, and time never runs back
+    /// between them. A burst would otherwise be one short when the first of it came last.
+    #[must_use]
+    pub fn instant(&self, subject: &Subject, now: Timestamp) -> Timestamp {
+        let last = self.counters(subject).used_at;
+        last.filter(|last| *last <= now.plus_secs(OUT_OF_ORDER_SECS))
+            .map_or(now, |last| last.max(now))
+    }
+
     /// Writes failures down, the first of which was at `failing_since`.
     pub(crate) fn put_failures(
         &mut self,
         subject: &Subject,
         failures: u32,
         failing_since: Option<Timestamp>,
+        now: Timestamp,
     ) {
         let counters = self.counters(subject);
-        self.put(
-            subject,
-            Counters {
-                failures,
-                failing_since,
-                ..counters
-            },
-        );
+        let counters = Counters {
+            failures,
+            failing_since,
+            ..counters
+        };
+        self.put(subject, counters, now);
     }
 
-    pub(crate) fn put(&mut self, subject: &Subject, counters: Counters) {
+    pub(crate) fn put(&mut self, subject: &Subject, counters: Counters, now: Timestamp) {
         if self.counters(subject) != counters {
+            let used_at = Some(self.instant(subject, now));
+            let counters = Counters {
+                used_at,
+                ..counters
+            };
             self.rows.insert(subject.clone(), counters);
             self.changed.insert(subject.clone());
         }

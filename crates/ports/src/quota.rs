@@ -125,10 +125,12 @@ impl Quotas {
         let standing = Standing::new(failures, self.profile);
         match self.one_more_failure(owner, ledger, now) {
             Admission::Wait(_) => standing.with_single_guess(),
-            Admission::Admitted(next) => match self.failures.admit(next, now) {
-                Admission::Wait(_) => standing.with_last_failure(),
-                Admission::Admitted(_) => standing,
-            },
+            Admission::Admitted(next) => {
+                match self.failures.admit(next, instant(owner, ledger, now)) {
+                    Admission::Wait(_) => standing.with_last_failure(),
+                    Admission::Admitted(_) => standing,
+                }
+            }
         }
     }
 
@@ -151,6 +153,7 @@ impl Quotas {
     /// Whether the project's failures of the day leave room for one more.
     fn one_more_failure(&self, owner: &Owner, ledger: &Ledger, now: Timestamp) -> Admission {
         let project = ledger.counters(&Subject::project(&owner.project));
+        let now = instant(owner, ledger, now);
         self.failures.admit(project.buckets[FAILURES_BUCKET], now)
     }
 
@@ -168,8 +171,8 @@ impl Quotas {
             0 => Some(now),
             _ => before.failing_since,
         };
-        ledger.put_failures(&address, before.failures.saturating_add(1), since);
-        self.change_failures(owner, ledger, |limit, bucket| {
+        ledger.put_failures(&address, before.failures.saturating_add(1), since, now);
+        self.change_failures(owner, ledger, now, |limit, bucket, now| {
             match limit.admit(bucket, now) {
                 Admission::Admitted(next) => next,
                 Admission::Wait(_) => bucket,
@@ -185,9 +188,14 @@ impl Quotas {
         ledger: &mut Ledger,
         now: Timestamp,
     ) {
-        ledger.put_failures(&Subject::recipient(recipient), 0, None);
-        ledger.put_failures(&Subject::recipient_of(&owner.project, recipient), 0, None);
-        self.change_failures(owner, ledger, |limit, bucket| {
+        ledger.put_failures(&Subject::recipient(recipient), 0, None, now);
+        ledger.put_failures(
+            &Subject::recipient_of(&owner.project, recipient),
+            0,
+            None,
+            now,
+        );
+        self.change_failures(owner, ledger, now, |limit, bucket, now| {
             limit.give_back(bucket, SUCCESS_TENTHS, now)
         });
     }
@@ -196,7 +204,8 @@ impl Quotas {
         &self,
         owner: &Owner,
         ledger: &mut Ledger,
-        change: impl FnOnce(Limit, Bucket) -> Bucket,
+        now: Timestamp,
+        change: impl FnOnce(Limit, Bucket, Timestamp) -> Bucket,
     ) {
         if self.failures.is_off() {
             return;
@@ -204,9 +213,14 @@ impl Quotas {
         let project = Subject::project(&owner.project);
         let mut counters = ledger.counters(&project);
         let bucket = &mut counters.buckets[FAILURES_BUCKET];
-        *bucket = change(self.failures, *bucket);
-        ledger.put(&project, counters);
+        *bucket = change(self.failures, *bucket, ledger.instant(&project, now));
+        ledger.put(&project, counters, now);
     }
+}
+
+/// The instant at which something is counted for the project.
+fn instant(owner: &Owner, ledger: &Ledger, now: Timestamp) -> Timestamp {
+    ledger.instant(&Subject::project(&owner.project), now)
 }
 
 /// A limit that refuses; the one that waits longest.
@@ -253,6 +267,7 @@ pub(crate) fn charge(
             name,
             limit,
         } = charge;
+        let now = ledger.instant(subject, now);
         match limit.admit(ledger.counters(subject).buckets[bucket], now) {
             Admission::Admitted(next) => admitted.push((charge, next)),
             Admission::Wait(wait) => {
@@ -268,12 +283,12 @@ pub(crate) fn charge(
     let counted = admitted.into_iter().map(|(charge, next)| {
         let mut counters = ledger.counters(&charge.subject);
         counters.buckets[charge.bucket] = next;
-        ledger.put(&charge.subject, counters);
+        ledger.put(&charge.subject, counters, now);
         let Charge { name, limit, .. } = *charge;
         Counted {
             name,
             limit,
-            allowance: limit.allowance(next, now),
+            allowance: limit.allowance(next, ledger.instant(&charge.subject, now)),
         }
     });
     Ok(counted.collect())

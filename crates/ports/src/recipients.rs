@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use async_trait::async_trait;
-use otpost_domain::ProjectName;
+use otpost_domain::{ProjectName, Timestamp};
 
 use crate::{AuditEntry, Ledger, RecipientDigest, StoreError, StoredSession, Subject};
 
@@ -54,19 +54,24 @@ impl Scope {
     }
 }
 
-/// Forgives a recipient its failures, and says whether there were any. Over the installation they
+/// Forgives a recipient its failures at `now`, and says whether there were any. Over the installation they
 /// are gone; in a project they count for that project no more. Every adapter calls this.
-pub fn release(recipient: &RecipientDigest, scope: &Scope, ledger: &mut Ledger) -> bool {
+pub fn release(
+    recipient: &RecipientDigest,
+    scope: &Scope,
+    ledger: &mut Ledger,
+    now: Timestamp,
+) -> bool {
     let everywhere = Subject::recipient(recipient);
     if scope.failures(recipient, ledger) == 0 {
         return false;
     }
     match scope {
-        Scope::Installation => ledger.put_failures(&everywhere, 0, None),
+        Scope::Installation => ledger.put_failures(&everywhere, 0, None, now),
         Scope::Project(project) => {
             let all = ledger.counters(&everywhere);
             let of_project = Subject::recipient_of(project, recipient);
-            ledger.put_failures(&of_project, all.failures, all.failing_since);
+            ledger.put_failures(&of_project, all.failures, all.failing_since, now);
         }
         Scope::Tests(_) => {}
     }

@@ -43,7 +43,7 @@ pub(crate) async fn commit(
         stored.delivery = mail.delivery;
         write_mail(&transaction, stored.session.id(), mail).await?;
     }
-    let is_counted = counters::save(&transaction, &ledger, at).await?;
+    let is_counted = counters::save(&transaction, &ledger).await?;
     let is_kept = answers::save(&transaction, kept.as_ref()).await?;
     if is_changed || mail.is_some() || is_counted || is_kept {
         end(transaction).await?;
@@ -63,9 +63,8 @@ pub(crate) async fn commit_counted(
     transaction: DatabaseTransaction,
     ledger: &Ledger,
     kept: Option<&KeptAnswer>,
-    at: Timestamp,
 ) -> Result<(), StoreError> {
-    let is_counted = counters::save(&transaction, ledger, at).await?;
+    let is_counted = counters::save(&transaction, ledger).await?;
     let is_kept = answers::save(&transaction, kept).await?;
     if is_counted || is_kept {
         end(transaction).await?;

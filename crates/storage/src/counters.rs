@@ -58,10 +58,7 @@ pub(crate) async fn load_to_change(
 /// pass: an update whose condition never holds writes nothing, and locks all the same.
 fn lock(subjects: &BTreeSet<Subject>) -> InsertMany<ActiveModel> {
     let nothing = Counters::default();
-    let long_ago = Timestamp::from_millis(0);
-    let rows = subjects
-        .iter()
-        .map(|subject| row(subject, &nothing, long_ago));
+    let rows = subjects.iter().map(|subject| row(subject, &nothing));
     let only_lock = OnConflict::column(Column::Subject)
         .update_column(Column::UsedAt)
         .action_and_where(Expr::cust("FALSE"))
@@ -80,11 +77,10 @@ fn of(subjects: &BTreeSet<Subject>) -> Select<Entity> {
 pub(crate) async fn save(
     connection: &impl ConnectionTrait,
     ledger: &Ledger,
-    at: Timestamp,
 ) -> Result<bool, StoreError> {
     let rows: Vec<_> = ledger
         .changes()
-        .map(|(subject, counters)| row(subject, counters, at))
+        .map(|(subject, counters)| row(subject, counters))
         .collect();
     if rows.is_empty() {
         return Ok(false);

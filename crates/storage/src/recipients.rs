@@ -61,11 +61,11 @@ impl RecipientStore for Storage {
             let transaction = self.begin().await?;
             let subjects = scope.subjects(recipient);
             let mut ledger = counters::load_to_change(self.engine, &transaction, &subjects).await?;
-            if !release(recipient, scope, &mut ledger) {
+            if !release(recipient, scope, &mut ledger, entry.at) {
                 undo(transaction).await;
                 return Ok(false);
             }
-            counters::save(&transaction, &ledger, entry.at).await?;
+            counters::save(&transaction, &ledger).await?;
             audit_log::write(&transaction, &entry).await?;
             end(transaction).await?;
             Ok(true)

@@ -47,7 +47,7 @@ impl SessionStore for Storage {
                 .exec_without_returning(&transaction)
                 .await
                 .map_err(unavailable)?;
-            counters::save(&transaction, &ledger, opening.at).await?;
+            counters::save(&transaction, &ledger).await?;
             answers::save(&transaction, answer.as_ref()).await?;
             end(transaction).await?;
             Ok(admitted)
@@ -82,7 +82,7 @@ impl SessionStore for Storage {
                     counted,
                     kept,
                 } => {
-                    commit_counted(transaction, &ledger, kept.as_ref(), command.at).await?;
+                    commit_counted(transaction, &ledger, kept.as_ref()).await?;
                     Ok(Applied::KeyReused(counted))
                 }
                 Decided::NotFound {
@@ -90,7 +90,7 @@ impl SessionStore for Storage {
                     counted,
                     kept,
                 } => {
-                    commit_counted(transaction, &ledger, kept.as_ref(), command.at).await?;
+                    commit_counted(transaction, &ledger, kept.as_ref()).await?;
                     Ok(Applied::NotFound(counted))
                 }
                 Decided::Judged(decision) => {

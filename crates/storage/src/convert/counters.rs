@@ -9,8 +9,11 @@ use crate::entity::counters::{ActiveModel, Model};
 
 pub(crate) const COUNTERS: Table = Table("counters");
 
-/// The row of `subject`, written at `at`.
-pub(crate) fn row(subject: &Subject, counters: &Counters, at: Timestamp) -> ActiveModel {
+/// When a row was used that was only made to be locked.
+const NEVER: i64 = 0;
+
+/// The row of `subject`.
+pub(crate) fn row(subject: &Subject, counters: &Counters) -> ActiveModel {
     let [paid_1, paid_2, paid_3] = counters.buckets.map(Bucket::as_micros);
     ActiveModel {
         subject: Set(subject.as_bytes().to_vec()),
@@ -18,7 +21,7 @@ pub(crate) fn row(subject: &Subject, counters: &Counters, at: Timestamp) -> Acti
         paid_2: Set(paid_2),
         paid_3: Set(paid_3),
         failures: Set(counters.failures.into()),
-        used_at: Set(at.as_millis()),
+        used_at: Set(counters.used_at.map_or(NEVER, Timestamp::as_millis)),
         failing_since: Set(counters.failing_since.map(Timestamp::as_millis)),
     }
 }
@@ -29,6 +32,7 @@ pub(crate) fn read(row: Model) -> Result<(Subject, Counters), StoreError> {
         buckets: [row.paid_1, row.paid_2, row.paid_3].map(Bucket::from_micros),
         failures: COUNTERS.number("failures", row.failures)?,
         failing_since: row.failing_since.map(Timestamp::from_millis),
+        used_at: (row.used_at != NEVER).then(|| Timestamp::from_millis(row.used_at)),
     };
     Ok((Subject::from_bytes(row.subject), counters))
 }

@@ -57,6 +57,7 @@ macro_rules! quotas_contract {
             a_verification_charges_its_project_whatever_comes_of_it
             a_limited_verification_judges_nothing
             parallel_verifications_are_judged_quota_times
+            requests_that_overtake_one_another_use_up_the_whole_quota
             a_guess_that_cannot_be_judged_charges_nothing
             a_wrong_guess_is_a_failure_and_a_malformed_one_is_not
             a_success_starts_the_address_anew

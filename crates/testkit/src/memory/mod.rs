@@ -51,8 +51,6 @@ pub struct Tables {
     pub keys: BTreeMap<KeyId, KeyRecord>,
     /// What is counted, of whom something was ever counted.
     pub counters: BTreeMap<Subject, Counters>,
-    /// When each of them was last changed.
-    pub counted_at: BTreeMap<Subject, Timestamp>,
     /// Answers that are said again.
     pub kept_answers: BTreeMap<IdempotencyDigest, KeptAnswer>,
     /// The audit log, the oldest entry first.

@@ -66,17 +66,16 @@ impl Tables {
     }
 
     fn forget_counters(&mut self, now: Timestamp, limit: u32) -> u64 {
-        let counted = self.counted_at.iter();
-        let over = counted.filter(|(subject, at)| {
-            let failures = self.counters.get(*subject).map_or(0, |row| row.failures);
-            retention_secs(subject, failures).is_some_and(|secs| now >= at.plus_secs(secs))
+        let over = self.counters.iter().filter(|(subject, counters)| {
+            let retention_secs = retention_secs(subject, counters.failures);
+            let over_at = counters.used_at.zip(retention_secs);
+            over_at.is_some_and(|(at, secs)| now >= at.plus_secs(secs))
         });
         let subjects = over.map(|(subject, _)| subject.clone());
         let subjects: Vec<_> = subjects.take(at_most(limit)).collect();
         let mut forgotten = 0;
         for subject in subjects {
             self.counters.remove(&subject);
-            self.counted_at.remove(&subject);
             forgotten += 1;
         }
         forgotten

@@ -40,9 +40,9 @@ impl RecipientStore for MemoryStore {
     ) -> Result<bool, StoreError> {
         self.work(|tables| {
             let mut ledger = tables.ledger(&scope.subjects(recipient));
-            let is_released = release(recipient, scope, &mut ledger);
+            let is_released = release(recipient, scope, &mut ledger, entry.at);
             if is_released {
-                tables.count(&ledger, entry.at);
+                tables.count(&ledger);
                 tables.audit.push(entry);
             }
             is_released
@@ -129,9 +129,6 @@ impl Tables {
             }
             Scope::Tests(_) => {}
         }
-        let counters = &self.counters;
-        self.counted_at
-            .retain(|subject, _| counters.contains_key(subject));
     }
 
     /// Erases a recipient from the entries of the audit log in a scope.

@@ -22,7 +22,7 @@ impl SessionStore for MemoryStore {
             match &admitted {
                 Admitted::Open(_) => {
                     let answer = opening.kept(&*self.vault)?;
-                    tables.count(&ledger, opening.at);
+                    tables.count(&ledger);
                     tables.keep(answer);
                     tables.insert(opening);
                 }
@@ -46,7 +46,7 @@ impl SessionStore for MemoryStore {
                     counted,
                     kept,
                 } => {
-                    tables.count(&ledger, command.at);
+                    tables.count(&ledger);
                     tables.keep(kept);
                     Applied::KeyReused(counted)
                 }
@@ -55,7 +55,7 @@ impl SessionStore for MemoryStore {
                     counted,
                     kept,
                 } => {
-                    tables.count(&ledger, command.at);
+                    tables.count(&ledger);
                     tables.keep(kept);
                     Applied::NotFound(counted)
                 }
@@ -121,11 +121,10 @@ impl Tables {
         self.kept_answers.extend(answer);
     }
 
-    /// Writes down what a decision counted at an instant.
-    pub fn count(&mut self, ledger: &Ledger, at: Timestamp) {
+    /// Writes down what a decision counted.
+    pub fn count(&mut self, ledger: &Ledger) {
         for (subject, counters) in ledger.changes() {
             self.counters.insert(subject.clone(), *counters);
-            self.counted_at.insert(subject.clone(), at);
         }
     }
 
@@ -142,7 +141,7 @@ impl Tables {
 
     /// Writes a decision on a session down, and what it counted.
     fn commit(&mut self, id: &SessionId, decision: Decision, at: Timestamp) -> Applied {
-        self.count(&decision.ledger, at);
+        self.count(&decision.ledger);
         self.keep(decision.kept.clone());
         let Some(row) = self.sessions.get_mut(id) else {
             return Applied::NotFound(decision.counted);

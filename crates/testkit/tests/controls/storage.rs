@@ -88,6 +88,7 @@ enum Flaw {
     CountsRecipientsPerProject,
     ChargesLate,
     KeepsWholeSeconds,
+    ForgetsWhenItCounted,
     OpensTheLimited,
     ChargesTheLimited,
     NamesTheShortestWait,

@@ -64,6 +64,7 @@ pub async fn an_open_charges_everyone_concerned(storage: &Storage) {
         ];
         let expected = expected.map(|buckets| Counters {
             buckets,
+            used_at: Some(NOON),
             ..Counters::default()
         });
         assert_eq!(everyone(storage).await, expected);

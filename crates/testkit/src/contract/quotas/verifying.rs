@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use otpost_domain::{SessionId, Verdict};
+use otpost_domain::{SessionId, Timestamp, Verdict};
 use otpost_ports::{Applied, CodeSecret, Opening, Outcome, Owner, StoreError, Subject};
 use tokio::task::JoinSet;
 
@@ -113,6 +113,33 @@ pub async fn parallel_verifications_are_judged_quota_times(storage: &Storage) {
     }
     assert_eq!(attempts, 7);
     assert_eq!(failures(storage).await, 7);
+}
+
+/// Of requests that came at once, and had their turn in another order, none is one too many.
+pub async fn requests_that_overtake_one_another_use_up_the_whole_quota(storage: &Storage) {
+    let quotas = sample::verify_quotas(&[(VERIFIES, 4), ("project_failures_per_day", 4)]);
+    let opening = storage.open(1).await;
+    let id = opening.session.id();
+    let wrong = sample::wrong(&sample::code(&*storage.vault, &opening, 0));
+    let after = |millis: i64| Timestamp::from_millis(NOON.as_millis() + millis);
+    for millis in [1_900, 30, 1_000, 0] {
+        let guess = counted(sample::submit(&wrong, after(millis)), &quotas);
+        storage.apply(id, guess).await;
+    }
+    assert_eq!(failures(storage).await, 4);
+
+    let one_more = counted(sample::submit(&wrong, after(1_900)), &quotas);
+    let refused = carry_out(storage, id, one_more).await;
+    assert_eq!(storage.find(id).await.session.attempts(), 4);
+    assert_limited(&refused, limited(VERIFIES, 4, Duration::from_secs(15)));
+    let project = counters(storage, &Subject::project(&sample::owner().project)).await;
+    let in_turn = [after(1_900); 4];
+    for (bucket, name) in [(1, VERIFIES), (2, "project_failures_per_day")] {
+        assert_eq!(
+            project.buckets[bucket],
+            used(sample::limit(name, 4), &in_turn)
+        );
+    }
 }
 
 /// Where the vault cannot say the code nobody is charged either.

@@ -87,7 +87,7 @@ impl Flawed {
             row.stored.context.is_exempt = false;
             self.put(row);
         }
-        self.keep_whole_seconds();
+        self.keep_less();
     }
 
     fn spoil_refused(
@@ -122,7 +122,7 @@ impl Flawed {
         if let Admitted::Open(_) = admitted {
             let answer = opening.kept(&*self.vault)?;
             self.inner.edit(|tables| {
-                tables.count(&ledger, opening.at);
+                tables.count(&ledger);
                 tables.keep(answer);
                 tables.insert(opening);
             });
@@ -204,7 +204,7 @@ impl Flawed {
                 }
             }
         }
-        self.keep_whole_seconds();
+        self.keep_less();
     }
 
     fn spoil_judged(
@@ -322,9 +322,8 @@ impl Flawed {
             return;
         }
         self.inner.edit(|tables| {
-            let counted = &tables.counted_at;
-            tables.counters.retain(|subject, _| {
-                let at = counted.get(subject);
+            tables.counters.retain(|_, counters| {
+                let at = counters.used_at;
                 at.is_none_or(|at| now < at.plus_secs(FAILURES_RETENTION_SECS))
             });
         });
@@ -356,7 +355,10 @@ impl Flawed {
         });
     }
 
-    fn keep_whole_seconds(&self) {
+    fn keep_less(&self) {
+        if self.has(Flaw::ForgetsWhenItCounted) {
+            self.change_all(|counters| counters.used_at = None);
+        }
         if self.has(Flaw::KeepsWholeSeconds) {
             self.change_all(|counters| {
                 counters.buckets = counters.buckets.map(|bucket| {

@@ -199,9 +199,9 @@ impl Flawed {
         let subjects = scope.subjects(recipient);
         let mut ledger = self.inner.edit(|tables| tables.ledger(&subjects));
         tokio::task::yield_now().await;
-        let is_released = release(recipient, scope, &mut ledger);
+        let is_released = release(recipient, scope, &mut ledger, entry.at);
         if is_released {
-            self.inner.edit(|tables| tables.count(&ledger, entry.at));
+            self.inner.edit(|tables| tables.count(&ledger));
             self.log(entry);
         }
         is_released

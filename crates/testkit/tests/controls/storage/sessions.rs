@@ -194,7 +194,7 @@ impl Flawed {
                 kept,
             } => {
                 self.inner.edit(|tables| {
-                    tables.count(&ledger, command.at);
+                    tables.count(&ledger);
                     tables.keep(kept);
                 });
                 return Ok(Applied::KeyReused(counted));
@@ -206,7 +206,7 @@ impl Flawed {
         let (outcome, counted) = (decision.outcome, decision.counted.clone());
         let used_up_failures = decision.used_up_failures;
         self.inner.edit(|tables| {
-            tables.count(&decision.ledger, command.at);
+            tables.count(&decision.ledger);
             tables.keep(decision.kept.clone());
         });
         row.commit(decision, command.at);

@@ -51,11 +51,20 @@ pub(in crate::storage) const CONTROLS: &[Control<Flaw>] = &[
         ],
     ),
     (
+        Flaw::ForgetsWhenItCounted,
+        &[
+            "an_open_charges_everyone_concerned",
+            "requests_that_overtake_one_another_use_up_the_whole_quota",
+            "a_purge_forgets_failures_after_a_year",
+        ],
+    ),
+    (
         Flaw::KeepsWholeSeconds,
         &[
             "an_open_charges_everyone_concerned",
             "exempt_recipients_are_not_counted",
             "a_verification_charges_its_project_whatever_comes_of_it",
+            "requests_that_overtake_one_another_use_up_the_whole_quota",
             "a_wrong_guess_is_a_failure_and_a_malformed_one_is_not",
             "a_success_starts_the_address_anew",
             "parallel_repeated_guesses_are_judged_once",
@@ -129,6 +138,7 @@ pub(in crate::storage) const CONTROLS: &[Control<Flaw>] = &[
         Flaw::ForgetsFailures,
         &[
             "parallel_verifications_are_judged_quota_times",
+            "requests_that_overtake_one_another_use_up_the_whole_quota",
             "a_wrong_guess_is_a_failure_and_a_malformed_one_is_not",
             "a_success_starts_the_address_anew",
             "failures_are_counted_over_projects",
@@ -161,6 +171,7 @@ pub(in crate::storage) const CONTROLS: &[Control<Flaw>] = &[
     (
         Flaw::ForgetsFailuresOfProjects,
         &[
+            "requests_that_overtake_one_another_use_up_the_whole_quota",
             "a_wrong_guess_is_a_failure_and_a_malformed_one_is_not",
             "a_success_starts_the_address_anew",
             "past_its_failures_a_project_has_single_guesses",
