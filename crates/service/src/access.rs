@@ -65,6 +65,9 @@ impl Otp {
     /// Accepts or refuses what a client, who calls `from` there, presented as its API key for what
     /// `needs` this permission.
     ///
+    /// What was read of a key is believed for a second: so long it may go on after it was revoked.
+    /// All the rest is judged at each call.
+    ///
     /// # Errors
     ///
     /// [`AccessError`].
@@ -75,13 +78,10 @@ impl Otp {
         needs: Permission,
     ) -> Result<Caller, AccessError> {
         let key = ApiKey::parse(presented).ok_or(AccessError::Unauthorized)?;
-        let record = self
-            .ports
-            .keys
-            .find_key(&key.id())
-            .await
-            .map_err(ServiceError::from)?;
-        let record = record.ok_or(AccessError::Unauthorized)?;
+        let found = self.known_keys.find(&key.id()).await;
+        let record = found
+            .map_err(ServiceError::from)?
+            .ok_or(AccessError::Unauthorized)?;
         let digest = self.ports.vault.key_digest(&key);
         let now = self.now();
         if !record.digest.matches(&digest) || !is_in_force(&record, now) {
@@ -109,7 +109,7 @@ impl Otp {
         Ok(Caller {
             key: record.id,
             owner: Owner {
-                project: record.project,
+                project: record.project.clone(),
                 mode: record.mode,
             },
         })
@@ -287,6 +287,100 @@ mod tests {
                 "{from:?}"
             );
             otp.key_uses.round().await.unwrap();
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_key_that_is_known_is_judged_at_each_call_and_read_once() {
+        let mut bench = Bench::new();
+        let record = KeyRecord {
+            expires_at: Some(Timestamp::from_millis(sample::NOON.as_millis() + 300)),
+            allowed_from: vec!["192.0.2.1".parse().unwrap()],
+            ..live()
+        };
+        bench
+            .keys
+            .expect_find_key()
+            .once()
+            .return_once(|_| Ok(Some(record)));
+        let clock = bench.clock.clone();
+        let otp = bench.otp();
+        let key = sample::key(1);
+        let ask = async |presented: &str, from: &str, needs: Permission| {
+            let from = Some(from.parse().unwrap());
+            otp.authenticate(presented, from, needs).await
+        };
+        let here = "192.0.2.1";
+        let last = if key.reveal().ends_with('0') {
+            "1"
+        } else {
+            "0"
+        };
+        let other_secret = format!("{}{last}", &key.reveal()[..59]);
+
+        assert!(ask(key.reveal(), here, Permission::Otp).await.is_ok());
+        let refused = ask(&other_secret, here, Permission::Otp).await;
+        assert!(matches!(refused, Err(AccessError::Unauthorized)));
+        let refused = ask(key.reveal(), "192.0.2.2", Permission::Otp).await;
+        assert!(matches!(refused, Err(AccessError::Unauthorized)));
+        let refused = ask(key.reveal(), here, Permission::Admin).await;
+        assert!(matches!(refused, Err(AccessError::Forbidden(_))));
+        clock.advance_millis(299);
+        assert!(ask(key.reveal(), here, Permission::Otp).await.is_ok());
+        clock.advance_millis(1);
+        let refused = ask(key.reveal(), here, Permission::Otp).await;
+        assert!(matches!(refused, Err(AccessError::Unauthorized)));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn another_secret_does_not_stand_in_the_way_of_the_right_one() {
+        let mut bench = Bench::new();
+        bench
+            .keys
+            .expect_find_key()
+            .once()
+            .return_once(|_| Ok(Some(live())));
+        let otp = bench.otp();
+        let key = sample::key(1);
+        let guess = format!("{}{}", &key.reveal()[..17], "0".repeat(43));
+        assert_ne!(guess, key.reveal());
+        let refused = authenticate_at(&otp, &guess, Permission::Otp).await;
+        assert!(matches!(refused, Err(AccessError::Unauthorized)));
+        assert!(
+            authenticate_at(&otp, key.reveal(), Permission::Otp)
+                .await
+                .is_ok()
+        );
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_key_that_is_revoked_while_the_store_is_away_is_accepted_for_a_second_at_most() {
+        let mut bench = Bench::new();
+        let mut order = mockall::Sequence::new();
+        bench
+            .keys
+            .expect_find_key()
+            .once()
+            .in_sequence(&mut order)
+            .return_once(|_| Ok(Some(live())));
+        bench
+            .keys
+            .expect_find_key()
+            .in_sequence(&mut order)
+            .returning(|_| Err(unavailable()));
+        let clock = bench.clock.clone();
+        let otp = bench.otp();
+        let key = sample::key(1);
+        let ask = async || authenticate_at(&otp, key.reveal(), Permission::Otp).await;
+        assert!(ask().await.is_ok());
+        clock.advance(1);
+        for _ in 0..2 {
+            let refused = ask().await;
+            assert!(matches!(
+                refused,
+                Err(AccessError::Service(ServiceError::Unavailable(_)))
+            ));
+            clock.advance(1);
         }
     }
 

@@ -12,6 +12,7 @@ mod inbox;
 mod janitor;
 mod key_uses;
 mod keys;
+mod known_keys;
 mod limits;
 mod mailer;
 mod otp;

@@ -11,6 +11,7 @@ use otpost_ports::{
 use tokio::sync::Notify;
 
 use crate::alarm::Alarms;
+use crate::known_keys::KnownKeys;
 use crate::{Caller, KeyUses, Policies, Rules, ServiceError};
 
 /// The ports that the use cases stand on.
@@ -76,6 +77,7 @@ pub struct Otp {
     pub(crate) accepts_test_keys: bool,
     pub(crate) mail_queued: Arc<Notify>,
     pub(crate) key_uses: Arc<KeyUses>,
+    pub(crate) known_keys: KnownKeys,
     /// What callers have used of their reads, for this process alone.
     pub(crate) reads: Mutex<HashMap<Owner, Bucket>>,
     pub(crate) alarms: Alarms,
@@ -93,6 +95,7 @@ impl Otp {
         mail_queued: Arc<Notify>,
         key_uses: Arc<KeyUses>,
     ) -> Self {
+        let known_keys = KnownKeys::new(Arc::clone(&ports.keys), Arc::clone(&ports.clock));
         Self {
             ports,
             policies,
@@ -100,6 +103,7 @@ impl Otp {
             accepts_test_keys,
             mail_queued,
             key_uses,
+            known_keys,
             reads: Mutex::default(),
             alarms: Alarms::default(),
         }

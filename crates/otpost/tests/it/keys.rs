@@ -1,5 +1,7 @@
 //! Projects and keys: what an operator does, and its effect on the wire.
 
+use std::time::{Duration, Instant};
+
 use otpost::SystemClock;
 use otpost_ports::Clock as _;
 use time::OffsetDateTime;
@@ -36,11 +38,14 @@ async fn a_key_works_until_it_is_revoked() {
     assert!(!list.contains(&key), "{list}");
 
     place.output_of(&["key", "revoke", id]);
+    let revoked = Instant::now();
     let refused = eventually("the revocation", async || {
         let answer = api.status("x").await;
         (answer.status == 401).then_some(answer)
     })
     .await;
+    let took = revoked.elapsed();
+    assert!(took < Duration::from_secs(5), "{took:?}");
     let challenge = refused.header("www-authenticate").unwrap();
     assert!(challenge.contains("invalid_token"), "{refused:?}");
     assert_eq!(otpost.api(&other).status("x").await.status, 404);
