@@ -7,6 +7,7 @@
 
 mod arch;
 mod background;
+mod bench;
 mod checks;
 mod ci;
 mod crash;
@@ -39,6 +40,12 @@ usage: cargo xtask COMMAND
   spam    what SpamAssassin thinks of every message
   crash   the real binary killed under load 200 times, or as often as --kills N says: no mail is lost
   plans   every statement on 10 000 000 sessions, or on --rows N, has its index, and every index is used
+  bench   what the product does in a second, against its goals: all parts, written to docs/benchmarks.md;
+          with --full beside 10 000 000 stored sessions; with --quick in four minutes, written elsewhere
+  bench PART
+          one part, printed only: verify, send, mails, latency, one-session, growth, footprint, nodes or
+          overload; with --quick, --engine sqlite or postgres, --rows N, --binary PATH, and --alone for
+          the rates without what they are compared with
   costs   what each command writes to PostgreSQL, beside 1 000 000 sessions or --rows N
   postgres -- COMMAND
           runs a command with TEST_POSTGRES_URL set to a server that ends with it
@@ -84,6 +91,7 @@ fn chore(words: &[&str]) -> Outcome {
         ["plans", "--rows", rows] => plans::check(rows),
         ["costs"] => plans::costs("1000000"),
         ["costs", "--rows", rows] => plans::costs(rows),
+        ["bench", words @ ..] => bench::measure(words),
         ["fmt"] => checks::format(),
         ["lint"] => checks::lint(),
         ["docs"] => checks::docs(),
