@@ -131,6 +131,14 @@ impl core::error::Error for AddressError {}
 /// Characters that make two addresses look alike which are not: refused before UTS 46 would
 /// silently drop some of them.
 fn is_invisible(character: char) -> bool {
+    if character.is_ascii() {
+        // Nearly all are, and their categories need no look at the tables.
+        return character == ' ' || character.is_ascii_control();
+    }
+    is_invisible_by_category(character)
+}
+
+fn is_invisible_by_category(character: char) -> bool {
     character.general_category_group() == GeneralCategoryGroup::Separator
         || matches!(
             character.general_category(),
@@ -183,6 +191,14 @@ fn check_domain(domain: &str) -> Result<(), AddressError> {
 mod tests {
     use super::*;
     use proptest::prelude::*;
+
+    #[test]
+    fn ascii_is_judged_as_its_categories_say() {
+        for character in '\0'..='\u{7f}' {
+            let by_category = is_invisible_by_category(character);
+            assert_eq!(is_invisible(character), by_category, "{character:?}");
+        }
+    }
 
     #[test]
     fn addresses_that_receive_mail_are_taken() {

@@ -124,8 +124,14 @@ impl Candidate {
     pub fn normalise(typed: &str) -> Self {
         let mut digits = [0_u8; CodeLength::MAX as usize];
         let mut count = 0;
-        for character in typed.chars().filter(|character| !is_noise(*character)) {
-            let (Some(value), true) = (digit_value(character), count < digits.len()) else {
+        for character in typed.chars() {
+            // Nearly always an ASCII digit, which needs no look at the tables of Unicode.
+            let value = match character {
+                '0'..='9' => Some(character as u8 - b'0'),
+                other if is_noise(other) => continue,
+                other => digit_value(other),
+            };
+            let (Some(value), true) = (value, count < digits.len()) else {
                 return Self(None);
             };
             digits[count] = b'0' + value;
