@@ -3,20 +3,21 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::ops::{Range, RangeInclusive};
+use std::sync::Arc;
 
 use otpost_domain::{Bucket, ProjectName, Timestamp};
 
 use crate::{NetworkDigest, RecipientDigest};
 
-/// Whom something is counted for. All that is counted for one subject is one row.
+/// Whom something is counted for; a clone shares the bytes. All that is counted for one subject is one row.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Subject(Vec<u8>);
+pub struct Subject(Arc<[u8]>);
 
 impl Subject {
     /// All projects together.
     #[must_use]
     pub fn installation() -> Self {
-        Self(vec![0])
+        Self(Arc::new([0]))
     }
 
     /// A project.
@@ -28,7 +29,7 @@ impl Subject {
     /// A recipient, over all projects. Its failures are counted here.
     #[must_use]
     pub fn recipient(recipient: &RecipientDigest) -> Self {
-        Self([&[2], &recipient.0[..]].concat())
+        Self([&[2], &recipient.0[..]].concat().into())
     }
 
     /// A recipient, as one project knows it.
@@ -46,7 +47,7 @@ impl Subject {
     /// Every recipient, over all projects.
     #[must_use]
     pub fn recipients() -> Range<Self> {
-        Self(vec![2])..Self(vec![3])
+        Self(Arc::new([2]))..Self(Arc::new([3]))
     }
 
     /// A recipient, as any project knows it.
@@ -55,17 +56,21 @@ impl Subject {
         let first = [&[3], &recipient.0[..]].concat();
         // A project's name follows, which is ASCII: every subject is below this one.
         let last = [&first[..], &[u8::MAX]].concat();
-        Self(first)..=Self(last)
+        Self(first.into())..=Self(last.into())
     }
 
     fn joined(kind: u8, digest: &[u8], project: &ProjectName) -> Self {
-        Self([&[kind], digest, project.as_str().as_bytes()].concat())
+        Self(
+            [&[kind], digest, project.as_str().as_bytes()]
+                .concat()
+                .into(),
+        )
     }
 
     /// The subject that was kept as these bytes.
     #[must_use]
     pub fn from_bytes(bytes: Vec<u8>) -> Self {
-        Self(bytes)
+        Self(bytes.into())
     }
 
     /// The bytes to keep: no address and no network, only their digests.
@@ -125,6 +130,24 @@ impl Ledger {
     #[must_use]
     pub fn counters(&self, subject: &Subject) -> Counters {
         self.rows.get(subject).copied().unwrap_or_default()
+    }
+
+    /// What is kept of these subjects alone, for one of the decisions that share a ledger.
+    #[must_use]
+    pub fn of(&self, subjects: &BTreeSet<Subject>) -> Self {
+        let rows = subjects.iter();
+        Self::new(rows.filter_map(|subject| Some((subject.clone(), *self.rows.get(subject)?))))
+    }
+
+    /// Takes over what such a decision changed.
+    pub fn take_over(&mut self, decided: Self) {
+        let Self { mut rows, changed } = decided;
+        for subject in changed {
+            if let Some(counters) = rows.remove(&subject) {
+                self.rows.insert(subject.clone(), counters);
+                self.changed.insert(subject);
+            }
+        }
     }
 
     /// The rows to write.

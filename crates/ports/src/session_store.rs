@@ -9,7 +9,7 @@ use otpost_domain::{
 
 use crate::{
     Admitted, CodeSecret, Context, Counted, Delivery, KeptAnswer, Ledger, Limited, MessageId, Once,
-    Owner, Quotas, Replayed, Said, StoredSession, Subject, Vault, VaultError,
+    Owner, Quotas, RecipientDigest, Replayed, Said, StoredSession, Subject, Vault, VaultError,
 };
 
 /// Why the store did not do it. Nothing was changed, or the outcome is unknown; in neither case
@@ -94,10 +94,10 @@ pub struct Command {
 }
 
 impl Command {
-    /// Whose counters [`decide`](crate::decide()) needs, with the session where there is one.
+    /// Whose counters [`decide`](crate::decide()) needs, with the recipient of the session where
+    /// there is one.
     #[must_use]
-    pub fn subjects(&self, stored: Option<&StoredSession>) -> BTreeSet<Subject> {
-        let recipient = stored.map(|stored| &stored.context.recipient);
+    pub fn subjects(&self, recipient: Option<&RecipientDigest>) -> BTreeSet<Subject> {
         let quotas = self.quotas.as_ref();
         quotas.map_or_else(BTreeSet::new, |quotas| {
             quotas.subjects(&self.owner, recipient)

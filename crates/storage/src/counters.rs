@@ -4,16 +4,14 @@ use std::collections::BTreeSet;
 
 use otpost_domain::{HOLD_FAILURES, Limit, Timestamp};
 use otpost_ports::{Counters, FAILURES_RETENTION_SECS, Ledger, StoreError, Subject};
-use sea_orm::sea_query::{Expr, OnConflict, Query, SelectStatement};
-use sea_orm::{
-    ColumnTrait, Condition, ConnectionTrait, DatabaseTransaction, EntityTrait, ExprTrait,
-    InsertMany, QueryFilter, QueryOrder, Select,
-};
+use sea_orm::sea_query::{Expr, Query, SelectStatement};
+use sea_orm::{ColumnTrait, Condition, ConnectionTrait, DatabaseTransaction, ExprTrait, Select};
 
 use crate::convert::counters::{COUNTERS, read, row};
 use crate::engine::Engine;
-use crate::entity::counters::{ActiveModel, Column, Entity};
+use crate::entity::counters::{Column, Entity};
 use crate::error::{reading, unavailable};
+use crate::many;
 
 /// After which a row that nobody wrote owes nothing, whatever its limits, in seconds.
 const FORGOTTEN_SECS: u32 = 2 * Limit::WINDOW_SECS_MAX;
@@ -24,13 +22,14 @@ const SUBJECTS: u32 = 3;
 
 /// What is kept of `subjects`; without any, nothing is asked.
 pub(crate) async fn load(
+    engine: Engine,
     connection: &impl ConnectionTrait,
     subjects: &BTreeSet<Subject>,
 ) -> Result<Ledger, StoreError> {
     if subjects.is_empty() {
         return Ok(Ledger::default());
     }
-    let rows = of(subjects)
+    let rows = of(engine, subjects)
         .all(connection)
         .await
         .map_err(reading(COUNTERS.0))?;
@@ -46,61 +45,37 @@ pub(crate) async fn load_to_change(
     subjects: &BTreeSet<Subject>,
 ) -> Result<Ledger, StoreError> {
     if engine.locks_rows() && !subjects.is_empty() {
-        lock(subjects)
-            .exec_without_returning(transaction)
+        let nothing = Counters::default();
+        let rows: Vec<_> = subjects
+            .iter()
+            .map(|subject| row(subject, &nothing))
+            .collect();
+        many::lock::<Entity>(engine, transaction, &rows, Column::Subject)
             .await
             .map_err(unavailable)?;
     }
-    load(transaction, subjects).await
+    load(engine, transaction, subjects).await
 }
 
-/// Makes the rows that are missing and locks the others, in the order of their subjects and in one
-/// pass: an update whose condition never holds writes nothing, and locks all the same.
-fn lock(subjects: &BTreeSet<Subject>) -> InsertMany<ActiveModel> {
-    let nothing = Counters::default();
-    let rows = subjects.iter().map(|subject| row(subject, &nothing));
-    let only_lock = OnConflict::column(Column::Subject)
-        .update_column(Column::UsedAt)
-        .action_and_where(Expr::cust("FALSE"))
-        .to_owned();
-    Entity::insert_many(rows).on_conflict(only_lock)
-}
-
-fn of(subjects: &BTreeSet<Subject>) -> Select<Entity> {
+fn of(engine: Engine, subjects: &BTreeSet<Subject>) -> Select<Entity> {
     let subjects = subjects.iter().map(|subject| subject.as_bytes().to_vec());
-    Entity::find()
-        .filter(Column::Subject.is_in(subjects))
-        .order_by_asc(Column::Subject)
+    many::with_keys(engine, Column::Subject, &subjects.collect())
 }
 
 /// Writes what was counted, and says whether there was anything.
 pub(crate) async fn save(
-    connection: &impl ConnectionTrait,
+    engine: Engine,
+    transaction: &DatabaseTransaction,
     ledger: &Ledger,
 ) -> Result<bool, StoreError> {
-    let rows: Vec<_> = ledger
-        .changes()
+    let changes = ledger.changes();
+    let rows: Vec<_> = changes
         .map(|(subject, counters)| row(subject, counters))
         .collect();
-    if rows.is_empty() {
-        return Ok(false);
-    }
-    let replace = OnConflict::column(Column::Subject)
-        .update_columns([
-            Column::Paid1,
-            Column::Paid2,
-            Column::Paid3,
-            Column::Failures,
-            Column::UsedAt,
-            Column::FailingSince,
-        ])
-        .to_owned();
-    Entity::insert_many(rows)
-        .on_conflict(replace)
-        .exec_without_returning(connection)
+    many::replace::<Entity>(engine, transaction, &rows, Column::Subject)
         .await
         .map_err(unavailable)?;
-    Ok(true)
+    Ok(!rows.is_empty())
 }
 
 /// Rows that owe nothing any more at `now`, and old failures: of either at most [`SUBJECTS`] for
@@ -151,7 +126,7 @@ mod tests {
     async fn counters_are_read_by_their_subjects_in_order() {
         let project = Subject::project(&otpost_testkit::sample::project("acme"));
         let subjects = [project, Subject::installation()].into();
-        let plan = plan(of(&subjects).build(DbBackend::Sqlite)).await;
+        let plan = plan(of(Engine::Sqlite, &subjects).build(DbBackend::Sqlite)).await;
         assert!(plan.starts_with("SEARCH counters USING INDEX"), "{plan}");
         assert!(plan.contains("(subject=?)"), "{plan}");
         assert!(!plan.contains("TEMP B-TREE"), "{plan}");

@@ -1,10 +1,12 @@
 //! Which database this is, and what the two differ in.
 
+use otpost_ports::StoreError;
 use sea_orm::{
-    ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbErr, SqliteTransactionMode,
-    TransactionOptions, TransactionTrait,
+    ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr,
+    SqliteTransactionMode, TransactionOptions, TransactionTrait,
 };
 
+use crate::error::{unavailable, without_connection};
 use crate::server_settings::begin_behind_a_pooler;
 
 /// Which database this is, and how it is reached.
@@ -28,6 +30,15 @@ impl Engine {
     pub(crate) async fn begin(
         self,
         writer: &DatabaseConnection,
+    ) -> Result<DatabaseTransaction, StoreError> {
+        let begun = self.transaction(writer).await;
+        begun.map_err(|error| unavailable(without_connection(error)))
+    }
+
+    /// As [`Engine::begin`], with the driver's own error.
+    pub(crate) async fn transaction(
+        self,
+        writer: &DatabaseConnection,
     ) -> Result<DatabaseTransaction, DbErr> {
         match self {
             Self::Sqlite => {
@@ -45,6 +56,14 @@ impl Engine {
                 }
                 Ok(transaction)
             }
+        }
+    }
+
+    /// What the driver calls it.
+    pub(crate) const fn backend(self) -> DbBackend {
+        match self {
+            Self::Sqlite => DbBackend::Sqlite,
+            Self::Postgres { .. } => DbBackend::Postgres,
         }
     }
 

@@ -33,6 +33,12 @@ pub(crate) async fn erase(
         let scope = scope.clone().erased(projects.map_err(unavailable)?);
         // Of these and no others: one that is opened meanwhile stays, whole.
         let ids = lock(&transaction, sessions(recipient, &scope)).await?;
+        for ids in ids.chunks(SESSIONS_AT_ONCE) {
+            lock(&transaction, mails_of(ids)).await?;
+        }
+        for ids in ids.chunks(SESSIONS_AT_ONCE) {
+            lock(&transaction, keys_of(ids)).await?;
+        }
         let (mut rows, mut sessions) = (0, 0);
         for ids in ids.chunks(SESSIONS_AT_ONCE) {
             let mails = mails(ids).exec(&transaction).await;
@@ -86,6 +92,26 @@ fn sessions(recipient: &RecipientDigest, scope: &Scope) -> SelectStatement {
         .from(session::Entity)
         .cond_where(is_of(recipient, scope))
         .order_by(session::Column::Id, Order::Asc)
+        .take()
+}
+
+fn mails_of(ids: &[Vec<u8>]) -> SelectStatement {
+    let session = delivery::Column::SessionId;
+    Query::select()
+        .column(session)
+        .from(delivery::Entity)
+        .and_where(session.is_in(ids.iter().cloned()))
+        .order_by(session, Order::Asc)
+        .take()
+}
+
+fn keys_of(ids: &[Vec<u8>]) -> SelectStatement {
+    let session = kept_answer::Column::SessionId;
+    Query::select()
+        .column(kept_answer::Column::Key)
+        .from(kept_answer::Entity)
+        .and_where(session.is_in(ids.iter().cloned()))
+        .order_by(kept_answer::Column::Key, Order::Asc)
         .take()
 }
 

@@ -13,8 +13,8 @@
 
 mod answers;
 mod audit_log;
+mod batch;
 mod clock;
-mod commit;
 mod connect;
 mod convert;
 mod copy;
@@ -24,7 +24,9 @@ mod entity;
 mod erase;
 mod error;
 mod key_store;
+mod lane;
 mod location;
+mod many;
 mod migrate;
 mod outbox;
 mod partitions;

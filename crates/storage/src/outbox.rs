@@ -6,13 +6,14 @@ use otpost_ports::{
     Claim, LeaseToken, MessageId, Outbox, OutboxEntry, OutboxQuery, Settlement, StoreError,
     StoredSession,
 };
-use sea_orm::sea_query::{CaseStatement, Expr, Func, LockBehavior, LockType, Order, Value};
+use sea_orm::sea_query::{Expr, Func, LockBehavior, LockType, Order, Value};
 use sea_orm::{
     ColumnTrait, Condition, ConnectionTrait, DatabaseTransaction, EntityTrait, ExprTrait,
     QueryFilter, QueryOrder, QuerySelect, Select, SelectTwo, Set, UpdateMany,
 };
 
-use crate::convert::delivery::{DELIVERIES, DROPPED, FAILED, QUEUED, SENT, reply_columns};
+use crate::batch::Job;
+use crate::convert::delivery::{DELIVERIES, DROPPED, FAILED, QUEUED};
 use crate::convert::session::{Kept, SESSIONS};
 use crate::entity::{delivery, session};
 use crate::error::{reading, unavailable};
@@ -61,12 +62,9 @@ impl Outbox for Storage {
         token: LeaseToken,
         settlement: Settlement,
     ) -> Result<bool, StoreError> {
-        let update = settled(&settlement)
-            .col_expr(delivery::Column::LeaseToken, null_bytes())
-            .col_expr(delivery::Column::LeaseUntil, null_number())
-            .filter(delivery::Column::SessionId.eq(id.as_bytes().to_vec()))
-            .filter(delivery::Column::LeaseToken.eq(token.0.to_vec()));
-        write(self, update).await
+        self.line
+            .carry_out_patiently(|reply| Job::Settle(*id, token, settlement, reply))
+            .await
     }
 
     async fn list(&self, query: OutboxQuery) -> Result<Vec<OutboxEntry>, StoreError> {
@@ -213,47 +211,6 @@ fn readable(
             None
         }
     }
-}
-
-/// What a settlement writes, the lease apart.
-fn settled(settlement: &Settlement) -> UpdateMany<delivery::Entity> {
-    let update = delivery::Entity::update_many();
-    let (state, reply) = match *settlement {
-        Settlement::Released { due_at } => {
-            return update.col_expr(delivery::Column::DueAt, millis(due_at));
-        }
-        Settlement::Sent => (SENT, None),
-        Settlement::Retry { reply, .. } => (QUEUED, reply),
-        Settlement::Failed { reply } => (FAILED, reply),
-    };
-    let mut columns = delivery::ActiveModel {
-        state: Set(state),
-        ..Default::default()
-    };
-    if reply.is_some() {
-        let (reply_code, reply_enhanced) = reply_columns(reply);
-        columns.reply_code = Set(reply_code);
-        columns.reply_enhanced = Set(reply_enhanced);
-    }
-    let one_more = Expr::col(delivery::Column::Tries).add(1);
-    let update = update
-        .set(columns)
-        .col_expr(delivery::Column::Tries, one_more);
-    match *settlement {
-        Settlement::Retry {
-            due_at, was_due_at, ..
-        } => update.col_expr(delivery::Column::DueAt, unless_hurried(due_at, was_due_at)),
-        Settlement::Sent | Settlement::Failed { .. } | Settlement::Released { .. } => update,
-    }
-}
-
-/// `due_at`, but where the mail was hurried since it was due at `was_due_at`: then that time.
-fn unless_hurried(due_at: Timestamp, was_due_at: Timestamp) -> Expr {
-    let stands = || Expr::col(delivery::Column::DueAt);
-    CaseStatement::new()
-        .case(stands().eq(was_due_at.as_millis()), millis(due_at))
-        .finally(stands())
-        .into()
 }
 
 fn millis(at: Timestamp) -> Expr {

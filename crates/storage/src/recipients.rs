@@ -28,7 +28,8 @@ impl RecipientStore for Storage {
     ) -> Result<RecipientRecord, StoreError> {
         in_time(|| async {
             let transaction = self.begin().await?;
-            let ledger = counters::load(&transaction, &scope.subjects(recipient)).await?;
+            let ledger =
+                counters::load(self.engine, &transaction, &scope.subjects(recipient)).await?;
             let sessions = of(recipient, scope).count(&transaction).await;
             let newest = newest(recipient, scope, limit).all(&transaction).await;
             let record = RecipientRecord {
@@ -65,7 +66,7 @@ impl RecipientStore for Storage {
                 undo(transaction).await;
                 return Ok(false);
             }
-            counters::save(&transaction, &ledger).await?;
+            counters::save(self.engine, &transaction, &ledger).await?;
             audit_log::write(&transaction, &entry).await?;
             end(transaction).await?;
             Ok(true)

@@ -1,11 +1,8 @@
 //! Finding sessions, and reading one with its mail.
 
-use otpost_domain::{Mode, ProjectName, SessionId, Timestamp};
+use otpost_domain::{Mode, ProjectName, SessionId};
 use otpost_ports::{Owner, RecipientDigest, Scope, StoreError, StoredSession};
-use sea_orm::{
-    ColumnTrait, Condition, ConnectionTrait, DatabaseTransaction, EntityTrait, QueryFilter,
-    QuerySelect, Select,
-};
+use sea_orm::{ColumnTrait, Condition, ConnectionTrait, EntityTrait, QueryFilter, Select};
 
 use crate::convert::delivery::DELIVERIES;
 use crate::convert::session::{Kept, SESSIONS};
@@ -20,12 +17,6 @@ pub(crate) struct Rows {
 }
 
 impl Rows {
-    /// Whether a courier holds the mail at `at`.
-    pub(crate) fn is_leased(&self, at: Timestamp) -> bool {
-        let until = self.delivery.lease_until.map(Timestamp::from_millis);
-        until.is_some_and(|until| at < until)
-    }
-
     /// What they say.
     pub(crate) fn read(self) -> Result<StoredSession, StoreError> {
         let delivery = convert::delivery::read(&self.delivery)?;
@@ -59,29 +50,6 @@ pub(crate) async fn load(
         Some((_, None)) => Err(DELIVERIES.corrupt("a session has no mail")),
         Some((session, Some(delivery))) => Ok(Some(Rows { session, delivery })),
     }
-}
-
-/// As [`load`], with both rows locked until the end of the transaction: the session's first, for
-/// whoever waits for it then reads the mail as it was left.
-pub(crate) async fn load_to_change(
-    transaction: &DatabaseTransaction,
-    owner: &Owner,
-    id: &SessionId,
-) -> Result<Option<Rows>, StoreError> {
-    let session = session_of(owner, id)
-        .lock_exclusive()
-        .one(transaction)
-        .await;
-    let Some(session) = session.map_err(reading(SESSIONS.0))? else {
-        return Ok(None);
-    };
-    let delivery = delivery::Entity::find_by_id(session.id.clone())
-        .lock_exclusive()
-        .one(transaction)
-        .await
-        .map_err(reading(DELIVERIES.0))?
-        .ok_or_else(|| DELIVERIES.corrupt("a session has no mail"))?;
-    Ok(Some(Rows { session, delivery }))
 }
 
 fn session_of(owner: &Owner, id: &SessionId) -> Select<session::Entity> {

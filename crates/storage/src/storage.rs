@@ -7,17 +7,19 @@ use std::time::Duration;
 use otpost_ports::{StoreError, Vault};
 use sea_orm::{DatabaseConnection, DatabaseExecutor, DatabaseTransaction};
 
+use crate::batch::Batches;
 use crate::connect::Connections;
 use crate::engine::Engine;
 use crate::erase::files::Cleaning;
-use crate::error::{CommitFailed, TooSlow, is_undone, unavailable, without_connection};
+use crate::error::{CommitFailed, TooSlow, is_undone, unavailable};
+use crate::lane::Line;
 use crate::{ConnectError, Settings, connect};
 
 /// How long a request waits for the storage in all: it is told "not available" within 2 s.
 ///
 /// Longer than waiting for the writer and then for a foreign lock takes, so that it ends only
 /// what hangs, such as a disk. A commit under way is then of unknown outcome.
-const DEADLINE: Duration = Duration::from_millis(1_900);
+pub(crate) const DEADLINE: Duration = Duration::from_millis(1_900);
 
 /// Sessions, outbox, projects and keys in one database. A clone is another handle to it.
 #[derive(Clone)]
@@ -29,7 +31,8 @@ pub struct Storage {
     pub(crate) reader: DatabaseConnection,
     /// Whether the tables of sessions are to be made of partitions.
     pub(crate) has_partitions: bool,
-    pub(crate) vault: Arc<dyn Vault>,
+    /// Where commands wait for their commit.
+    pub(crate) line: Line,
     pub(crate) cleaning: Arc<Cleaning>,
 }
 
@@ -45,12 +48,17 @@ impl Storage {
             writer,
             reader,
         } = connect::connect(settings).await?;
+        let line = Line::start(Batches {
+            engine,
+            writer: writer.clone(),
+            vault,
+        });
         Ok(Self {
             engine,
             writer,
             reader,
             has_partitions: settings.has_partitions,
-            vault,
+            line,
             cleaning: Arc::default(),
         })
     }
@@ -67,8 +75,7 @@ impl Storage {
 
     /// Begins a transaction that writes; see [`Engine`]. It is rolled back when it is dropped.
     pub(crate) async fn begin(&self) -> Result<DatabaseTransaction, StoreError> {
-        let begun = self.engine.begin(&self.writer).await;
-        begun.map_err(|error| unavailable(without_connection(error)))
+        self.engine.begin(&self.writer).await
     }
 
     /// What to read with where nothing is written. Behind a pooler a statement may be prepared on

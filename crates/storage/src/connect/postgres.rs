@@ -48,7 +48,7 @@ pub(super) async fn connect(
         });
     let connections = Database::connect(options).await?;
     let engine = Engine::Postgres { has_pooler };
-    let transaction = engine.begin(&connections).await?;
+    let transaction = engine.transaction(&connections).await?;
     let found = text(&transaction, "SHOW server_version_num").await?;
     drop(transaction);
     if !version::is_new_enough_postgres(&found) {

@@ -2,10 +2,9 @@
 
 use otpost_domain::{Bucket, Timestamp};
 use otpost_ports::{Counters, StoreError, Subject};
-use sea_orm::Set;
 
 use super::Table;
-use crate::entity::counters::{ActiveModel, Model};
+use crate::entity::counters::Model;
 
 pub(crate) const COUNTERS: Table = Table("counters");
 
@@ -13,16 +12,16 @@ pub(crate) const COUNTERS: Table = Table("counters");
 const NEVER: i64 = 0;
 
 /// The row of `subject`.
-pub(crate) fn row(subject: &Subject, counters: &Counters) -> ActiveModel {
+pub(crate) fn row(subject: &Subject, counters: &Counters) -> Model {
     let [paid_1, paid_2, paid_3] = counters.buckets.map(Bucket::as_micros);
-    ActiveModel {
-        subject: Set(subject.as_bytes().to_vec()),
-        paid_1: Set(paid_1),
-        paid_2: Set(paid_2),
-        paid_3: Set(paid_3),
-        failures: Set(counters.failures.into()),
-        used_at: Set(counters.used_at.map_or(NEVER, Timestamp::as_millis)),
-        failing_since: Set(counters.failing_since.map(Timestamp::as_millis)),
+    Model {
+        subject: subject.as_bytes().to_vec(),
+        paid_1,
+        paid_2,
+        paid_3,
+        failures: counters.failures.into(),
+        used_at: counters.used_at.map_or(NEVER, Timestamp::as_millis),
+        failing_since: counters.failing_since.map(Timestamp::as_millis),
     }
 }
 

@@ -2,10 +2,9 @@
 
 use otpost_domain::{SessionId, Timestamp};
 use otpost_ports::{Delivery, DeliveryState, MessageId, Reply, StoreError};
-use sea_orm::Set;
 
 use super::Table;
-use crate::entity::delivery::{ActiveModel, Model};
+use crate::entity::delivery::{Column, Model};
 
 pub(crate) const DELIVERIES: Table = Table("deliveries");
 
@@ -16,23 +15,36 @@ pub(crate) const FAILED: i16 = 2;
 /// Failed, and done with for an operator too.
 pub(crate) const DROPPED: i16 = 3;
 
+/// What changes of a mail.
+pub(crate) const CHANGING: [Column; 9] = [
+    Column::Message,
+    Column::Generation,
+    Column::State,
+    Column::DueAt,
+    Column::Tries,
+    Column::LeaseToken,
+    Column::LeaseUntil,
+    Column::ReplyCode,
+    Column::ReplyEnhanced,
+];
+
 /// The row of a mail that nobody has leased, and of which no relay has said anything.
-pub(crate) fn row(session: &SessionId, delivery: &Delivery) -> ActiveModel {
-    ActiveModel {
-        session_id: Set(session.as_bytes().to_vec()),
-        message: Set(delivery.message.0.to_vec()),
-        generation: Set(delivery.generation.into()),
-        state: Set(match delivery.state {
+pub(crate) fn row(session: &SessionId, delivery: &Delivery) -> Model {
+    Model {
+        session_id: session.as_bytes().to_vec(),
+        message: delivery.message.0.to_vec(),
+        generation: delivery.generation.into(),
+        state: match delivery.state {
             DeliveryState::Queued => QUEUED,
             DeliveryState::Sent => SENT,
             DeliveryState::Failed => FAILED,
-        }),
-        due_at: Set(delivery.due_at.as_millis()),
-        tries: Set(delivery.tries.into()),
-        lease_token: Set(None),
-        lease_until: Set(None),
-        reply_code: Set(None),
-        reply_enhanced: Set(None),
+        },
+        due_at: delivery.due_at.as_millis(),
+        tries: delivery.tries.into(),
+        lease_token: None,
+        lease_until: None,
+        reply_code: None,
+        reply_enhanced: None,
     }
 }
 
@@ -91,7 +103,6 @@ fn enhanced(text: &str) -> Option<(u8, u16, u16)> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use sea_orm::TryIntoModel;
 
     #[test]
     fn a_reply_survives_its_columns() {
@@ -109,12 +120,11 @@ mod tests {
                 enhanced,
             });
             let (reply_code, reply_enhanced) = reply_columns(reply);
-            let model = ActiveModel {
-                reply_code: Set(reply_code),
-                reply_enhanced: Set(reply_enhanced),
+            let model = Model {
+                reply_code,
+                reply_enhanced,
                 ..row(&id, &delivery)
             };
-            let model = model.try_into_model().unwrap();
             assert_eq!(read_reply(&model).unwrap(), reply, "{enhanced:?}");
         }
     }

@@ -2,22 +2,21 @@
 
 use otpost_domain::{SessionId, Timestamp};
 use otpost_ports::{IdempotencyDigest, KeptAnswer, Once, RequestDigest, Sealed, StoreError};
-use sea_orm::Set;
 
 use super::Table;
-use crate::entity::kept_answer::{ActiveModel, Model};
+use crate::entity::kept_answer::Model;
 
 pub(crate) const KEPT_ANSWERS: Table = Table("kept_answers");
 
 /// The row of `kept`.
-pub(crate) fn row(kept: &KeptAnswer) -> ActiveModel {
-    ActiveModel {
-        key: Set(kept.once.key.0.to_vec()),
-        request: Set(kept.once.request.0.to_vec()),
-        session_id: Set(kept.session.as_bytes().to_vec()),
-        answer: Set(kept.answer.0.clone()),
-        until_at: Set(kept.once.until.as_millis()),
-        conflicts: Set(kept.conflicts.into()),
+pub(crate) fn row(kept: &KeptAnswer) -> Model {
+    Model {
+        key: kept.once.key.0.to_vec(),
+        request: kept.once.request.0.to_vec(),
+        session_id: kept.session.as_bytes().to_vec(),
+        answer: kept.answer.0.clone(),
+        until_at: kept.once.until.as_millis(),
+        conflicts: kept.conflicts.into(),
     }
 }
 

@@ -7,10 +7,9 @@ use otpost_domain::{
 use otpost_ports::{
     CodeSecret, Context, Owner, RecipientDigest, Sealed, StoreError, StoredSession,
 };
-use sea_orm::{NotSet, Set};
 
 use super::{Table, mode_number};
-use crate::entity::session::{ActiveModel, Model};
+use crate::entity::session::{Column, Model};
 
 pub(crate) const SESSIONS: Table = Table("sessions");
 
@@ -33,57 +32,59 @@ pub(crate) struct Kept {
     pub(crate) secret: Option<CodeSecret>,
 }
 
-/// The row of a new session.
-pub(crate) fn row(stored: &StoredSession) -> ActiveModel {
+/// What a command can change of a session.
+pub(crate) const CHANGING: [Column; 11] = [
+    // They are never others, but they are erased.
+    Column::Variables,
+    Column::ExpiresAt,
+    Column::Attempts,
+    Column::State,
+    Column::ClosedAt,
+    Column::Generation,
+    Column::Resends,
+    Column::CodeIssuedAt,
+    Column::MailedAt,
+    Column::SecretKid,
+    Column::SecretNonce,
+];
+
+/// The row of a session.
+pub(crate) fn row(stored: &StoredSession) -> Model {
     let context = &stored.context;
     let record = stored.session.record();
     let terms = record.terms;
-    ActiveModel {
-        id: Set(record.id.to_vec()),
-        project: Set(context.owner.project.as_str().to_owned()),
-        mode: Set(mode_number(context.owner.mode)),
-        address: Set(context.address.0.clone()),
-        recipient: Set(context.recipient.0.to_vec()),
-        template: Set(context.template.as_str().to_owned()),
-        language: Set(context.language.as_str().to_owned()),
-        variables: Set(context.variables.as_ref().map(|sealed| sealed.0.clone())),
-        is_exempt: Set(context.is_exempt),
-        lifetime_secs: Set(terms.lifetime_secs.into()),
-        code_length: Set(terms.code_length.into()),
-        attempts_max: Set(terms.attempts_max.into()),
-        resends_max: Set(terms.resends_max.into()),
-        cooldown_secs: Set(terms.cooldown_secs.into()),
-        code_lifetime_max_secs: Set(terms.code_lifetime_max_secs.into()),
-        resend_policy: Set(match terms.resend {
+    let open = Model {
+        id: record.id.to_vec(),
+        project: context.owner.project.as_str().to_owned(),
+        mode: mode_number(context.owner.mode),
+        address: context.address.0.clone(),
+        recipient: context.recipient.0.to_vec(),
+        template: context.template.as_str().to_owned(),
+        language: context.language.as_str().to_owned(),
+        variables: context.variables.as_ref().map(|sealed| sealed.0.clone()),
+        is_exempt: context.is_exempt,
+        lifetime_secs: terms.lifetime_secs.into(),
+        code_length: terms.code_length.into(),
+        attempts_max: terms.attempts_max.into(),
+        resends_max: terms.resends_max.into(),
+        cooldown_secs: terms.cooldown_secs.into(),
+        code_lifetime_max_secs: terms.code_lifetime_max_secs.into(),
+        resend_policy: match terms.resend {
             ResendPolicy::Repeat => REPEAT,
             ResendPolicy::Renew => RENEW,
-        }),
-        opened_at: Set(record.opened_at),
-        hard_end: Set(record.hard_end),
-        ..changing(stored)
-    }
-}
-
-/// Only the columns that a command can change.
-pub(crate) fn changing(stored: &StoredSession) -> ActiveModel {
-    let record = stored.session.record();
-    let secret = stored.secret;
-    let columns = ActiveModel {
-        // They are never others, but they are erased.
-        variables: match stored.context.variables {
-            Some(_) => NotSet,
-            None => Set(None),
         },
-        expires_at: Set(record.expires_at),
-        attempts: Set(record.attempts.into()),
-        closed_at: Set(None),
-        generation: Set(None),
-        resends: Set(None),
-        code_issued_at: Set(None),
-        mailed_at: Set(None),
-        secret_kid: Set(secret.map(|secret| secret.kid.into())),
-        secret_nonce: Set(secret.map(|secret| secret.nonce.to_vec())),
-        ..Default::default()
+        opened_at: record.opened_at,
+        hard_end: record.hard_end,
+        expires_at: record.expires_at,
+        attempts: record.attempts.into(),
+        state: PENDING,
+        closed_at: None,
+        generation: None,
+        resends: None,
+        code_issued_at: None,
+        mailed_at: None,
+        secret_kid: stored.secret.map(|secret| secret.kid.into()),
+        secret_nonce: stored.secret.map(|secret| secret.nonce.to_vec()),
     };
     match record.state {
         StateRecord::Pending {
@@ -91,26 +92,25 @@ pub(crate) fn changing(stored: &StoredSession) -> ActiveModel {
             resends,
             code_issued_at,
             mailed_at,
-        } => ActiveModel {
-            state: Set(PENDING),
-            generation: Set(Some(generation.into())),
-            resends: Set(Some(resends.into())),
-            code_issued_at: Set(Some(code_issued_at)),
-            mailed_at: Set(Some(mailed_at)),
-            ..columns
+        } => Model {
+            generation: Some(generation.into()),
+            resends: Some(resends.into()),
+            code_issued_at: Some(code_issued_at),
+            mailed_at: Some(mailed_at),
+            ..open
         },
-        StateRecord::Verified { at } => ActiveModel {
-            state: Set(VERIFIED),
-            closed_at: Set(Some(at)),
-            ..columns
+        StateRecord::Verified { at } => Model {
+            state: VERIFIED,
+            closed_at: Some(at),
+            ..open
         },
-        StateRecord::Expired { at, cause } => ActiveModel {
-            state: Set(match cause {
+        StateRecord::Expired { at, cause } => Model {
+            state: match cause {
                 ExpiryCause::HardEndReached => HARD_END_REACHED,
                 ExpiryCause::AttemptsExhausted => ATTEMPTS_EXHAUSTED,
-            }),
-            closed_at: Set(Some(at)),
-            ..columns
+            },
+            closed_at: Some(at),
+            ..open
         },
     }
 }

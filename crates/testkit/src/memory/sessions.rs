@@ -102,9 +102,10 @@ impl Tables {
         let row = self.sessions.get(id);
         let row = row.filter(|row| row.stored.context.owner == command.owner);
         let stored = row.map(|row| row.stored.clone());
+        let recipient = stored.as_ref().map(|stored| &stored.context.recipient);
         Found {
             kept: self.kept(command.once),
-            ledger: self.ledger(&command.subjects(stored.as_ref())),
+            ledger: self.ledger(&command.subjects(recipient)),
             stored,
         }
     }

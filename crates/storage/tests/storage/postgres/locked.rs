@@ -2,7 +2,8 @@
 
 use std::time::Instant;
 
-use otpost_ports::{Command, RecipientStore, Scope, SessionStore};
+use otpost_domain::Verdict;
+use otpost_ports::{Command, Outcome, RecipientStore, Scope, SessionStore};
 use otpost_storage::Storage;
 use otpost_testkit::sample::{self, NOON};
 use sea_orm::{ConnectionTrait, TransactionTrait};
@@ -102,6 +103,46 @@ async fn whoever_holds_one_session_holds_up_no_other_and_no_reader() {
     assert_eq!(storage.purge(later, 9).await.unwrap().closed, 1);
     let waiting = "SELECT COUNT(*) FROM sessions WHERE secret_nonce IS NOT NULL";
     assert_eq!(value::<i64>(&other, waiting).await, 0);
+}
+
+#[tokio::test]
+async fn whoever_waits_for_a_locked_session_holds_up_none_that_came_with_it() {
+    let Some(place) = Place::server().await else {
+        return;
+    };
+    let storage = place.storage().await;
+    let (locked, code) = place.open(&storage, 1).await;
+    let mut guesses = vec![(*locked.session.id(), code)];
+    for number in 2..40 {
+        let (free, right) = place.open(&storage, number).await;
+        guesses.push((*free.session.id(), right));
+    }
+    let other = place.other().await;
+    let held = other.begin().await.unwrap();
+    let lock = "SELECT FROM sessions ORDER BY id LIMIT 1 FOR UPDATE";
+    held.execute_unprepared(lock).await.unwrap();
+
+    // One thread: all are asked before the lane comes to look.
+    let callers: Vec<_> = guesses
+        .into_iter()
+        .map(|(id, code)| {
+            let storage = storage.clone();
+            tokio::spawn(async move { storage.apply(&id, sample::submit(&code, NOON)).await })
+        })
+        .collect();
+    let mut answers = Vec::new();
+    for caller in callers {
+        answers.push(caller.await.unwrap());
+    }
+    let mut answers = answers.into_iter();
+    assert_unavailable(answers.next().unwrap());
+    for answer in answers {
+        let verified = Outcome::Submitted(Verdict::Verified);
+        assert_eq!(judged(answer).outcome, verified);
+    }
+    held.rollback().await.unwrap();
+    let kept = find(&storage, locked.session.id()).await;
+    assert_eq!(kept.session, locked.session, "nobody judged it");
 }
 
 /// A purge and a claim pass over what is locked: they would pass over this.

@@ -2,6 +2,7 @@
 
 mod broken;
 mod erasing;
+mod faults;
 mod locked;
 mod nodes;
 mod partitions;
