@@ -11,7 +11,7 @@ use sea_orm::{ColumnTrait, DatabaseTransaction, Select};
 use crate::convert::kept_answer::KEPT_ANSWERS;
 use crate::engine::Engine;
 use crate::entity::kept_answer::{Column, Entity, Model};
-use crate::error::{reading, unavailable};
+use crate::error::reading;
 use crate::many;
 
 /// The most answers that a session is told with a key of their own: its mails, and some guesses.
@@ -30,9 +30,7 @@ pub(crate) async fn load_to_change(
     }
     if engine.locks_rows() {
         let rows: Vec<_> = keys.iter().map(|key| over_since_long(key)).collect();
-        many::lock::<Entity>(engine, transaction, &rows, Column::Key)
-            .await
-            .map_err(unavailable)?;
+        many::lock::<Entity>(engine, transaction, &rows, Column::Key).await?;
     }
     let found = under(engine, keys).all(transaction).await;
     found.map_err(reading(KEPT_ANSWERS.0))
@@ -59,9 +57,7 @@ pub(crate) async fn save(
     transaction: &DatabaseTransaction,
     answers: &[Model],
 ) -> Result<(), StoreError> {
-    many::replace::<Entity>(engine, transaction, answers, Column::Key)
-        .await
-        .map_err(unavailable)
+    many::replace::<Entity>(engine, transaction, answers, Column::Key).await
 }
 
 /// Answers whose time is over at `now`, at most [`ANSWERS`] for each of `sessions`.

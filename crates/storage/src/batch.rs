@@ -7,12 +7,13 @@ mod mail;
 
 pub(crate) use job::{Answer, Job, Reply};
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use otpost_domain::{SessionId, Timestamp};
 use otpost_ports::{
     Admitted, Applied, Command, Decided, Decision, Found, Judged, Opening, StoreError,
-    StoredSession, Vault, admit, decide,
+    StoredSession, Subject, Vault, admit, decide,
 };
 use sea_orm::{ConnectionTrait, DatabaseConnection, DatabaseTransaction};
 
@@ -81,11 +82,13 @@ impl Batches {
             let locks = transaction.execute_unprepared(LOCK_TOGETHER).await;
             locks.map_err(unavailable)?;
         }
-        let mut held = HeldRows::load(self.engine, transaction, jobs).await?;
-        for job in jobs {
+        let (mut held, subjects) = HeldRows::load(self.engine, transaction, jobs).await?;
+        for (job, subjects) in jobs.iter_mut().zip(&subjects) {
             match job {
-                Job::Open(opening, reply) => reply.draft(self.open(&mut held, opening)),
-                Job::Apply(id, command, reply) => reply.draft(self.apply(&mut held, id, command)),
+                Job::Open(opening, reply) => reply.draft(self.open(&mut held, opening, subjects)),
+                Job::Apply(id, command, reply) => {
+                    reply.draft(self.apply(&mut held, id, command, subjects));
+                }
                 Job::Settle(id, token, settlement, reply) => {
                     reply.draft(Ok(settle(&mut held, id, *token, settlement)));
                 }
@@ -94,9 +97,14 @@ impl Batches {
         held.save(self.engine, transaction).await
     }
 
-    fn open(&self, held: &mut HeldRows, opening: &Opening) -> Result<Admitted, StoreError> {
+    fn open(
+        &self,
+        held: &mut HeldRows,
+        opening: &Opening,
+        subjects: &BTreeSet<Subject>,
+    ) -> Result<Admitted, StoreError> {
         let kept = held.kept(opening.once)?;
-        let mut ledger = held.ledger(&opening.subjects());
+        let mut ledger = held.ledger(subjects);
         let admitted = admit(opening, kept.as_ref(), &mut ledger, &*self.vault)?;
         if let Admitted::Open(_) = &admitted {
             let answer = opening.kept(&*self.vault)?;
@@ -112,13 +120,12 @@ impl Batches {
         held: &mut HeldRows,
         id: &SessionId,
         command: &Command,
+        subjects: &BTreeSet<Subject>,
     ) -> Result<Applied, StoreError> {
-        let stored = held.stored(&command.owner, id)?;
-        let recipient = stored.as_ref().map(|stored| &stored.context.recipient);
         let found = Found {
+            stored: held.stored(&command.owner, id)?,
             kept: held.kept(command.once)?,
-            ledger: held.ledger(&command.subjects(recipient)),
-            stored,
+            ledger: held.ledger(subjects),
         };
         Ok(match decide(found, command, &*self.vault)? {
             Decided::Replayed(replayed) => Applied::Replayed(replayed),

@@ -10,7 +10,7 @@ use sea_orm::{ColumnTrait, Condition, ConnectionTrait, DatabaseTransaction, Expr
 use crate::convert::counters::{COUNTERS, read, row};
 use crate::engine::Engine;
 use crate::entity::counters::{Column, Entity};
-use crate::error::{reading, unavailable};
+use crate::error::reading;
 use crate::many;
 
 /// After which a row that nobody wrote owes nothing, whatever its limits, in seconds.
@@ -50,9 +50,7 @@ pub(crate) async fn load_to_change(
             .iter()
             .map(|subject| row(subject, &nothing))
             .collect();
-        many::lock::<Entity>(engine, transaction, &rows, Column::Subject)
-            .await
-            .map_err(unavailable)?;
+        many::lock::<Entity>(engine, transaction, &rows, Column::Subject).await?;
     }
     load(engine, transaction, subjects).await
 }
@@ -72,9 +70,7 @@ pub(crate) async fn save(
     let rows: Vec<_> = changes
         .map(|(subject, counters)| row(subject, counters))
         .collect();
-    many::replace::<Entity>(engine, transaction, &rows, Column::Subject)
-        .await
-        .map_err(unavailable)?;
+    many::replace::<Entity>(engine, transaction, &rows, Column::Subject).await?;
     Ok(!rows.is_empty())
 }
 

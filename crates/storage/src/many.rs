@@ -8,13 +8,16 @@
 use std::collections::BTreeSet;
 use std::fmt::Write;
 
+use otpost_ports::StoreError;
 use sea_orm::sea_query::{ArrayType, Expr, PgFunc};
 use sea_orm::{
     ColumnTrait, ConnectionTrait, DatabaseTransaction, DbErr, EntityTrait, ExprTrait, IdenStatic,
     Iterable, ModelTrait, QueryFilter, QueryOrder, QuerySelect, Select, Statement, Value,
 };
 
+use crate::convert::Table;
 use crate::engine::Engine;
+use crate::error::{reading, unavailable};
 
 /// The most rows that one statement writes to SQLite: 28 columns of each, and at most 32 766
 /// parameters.
@@ -25,7 +28,7 @@ pub(crate) async fn insert<E: EntityTrait>(
     engine: Engine,
     transaction: &DatabaseTransaction,
     rows: &[E::Model],
-) -> Result<(), DbErr> {
+) -> Result<(), StoreError> {
     let columns: Vec<E::Column> = E::Column::iter().collect();
     write::<E>(engine, transaction, rows, &columns, |source| {
         inserting::<E>(&columns, source)
@@ -39,7 +42,7 @@ pub(crate) async fn replace<E: EntityTrait>(
     transaction: &DatabaseTransaction,
     rows: &[E::Model],
     key: E::Column,
-) -> Result<(), DbErr> {
+) -> Result<(), StoreError> {
     let columns: Vec<E::Column> = E::Column::iter().collect();
     let others = columns.iter().filter(|column| !is_same(**column, key));
     let changes = list(others, |column| format!("{column} = excluded.{column}"));
@@ -58,7 +61,7 @@ pub(crate) async fn update<E: EntityTrait>(
     rows: &[E::Model],
     key: E::Column,
     columns: &[E::Column],
-) -> Result<(), DbErr> {
+) -> Result<(), StoreError> {
     let changes = list(columns.iter(), |column| format!("{column} = new.{column}"));
     let mut all = vec![key];
     all.extend(columns);
@@ -81,7 +84,7 @@ pub(crate) async fn lock<E: EntityTrait>(
     transaction: &DatabaseTransaction,
     rows: &[E::Model],
     key: E::Column,
-) -> Result<(), DbErr> {
+) -> Result<(), StoreError> {
     let columns: Vec<E::Column> = E::Column::iter().collect();
     let source = arrays::<E>(rows, &columns);
     let insert = inserting::<E>(&columns, &source.sql);
@@ -89,7 +92,11 @@ pub(crate) async fn lock<E: EntityTrait>(
     let sql =
         format!("{insert} ON CONFLICT ({key}) DO UPDATE SET {key} = excluded.{key} WHERE FALSE");
     let lock = Statement::from_sql_and_values(engine.backend(), sql, source.values);
-    transaction.execute_raw(lock).await.map(|_| ())
+    transaction
+        .execute_raw(lock)
+        .await
+        .map(|_| ())
+        .map_err(unavailable)
 }
 
 /// The rows with one of these keys, in their order.
@@ -110,13 +117,20 @@ pub(crate) fn with_keys<E: EntityTrait>(
     E::find().filter(is_one_of).order_by_asc(key)
 }
 
-/// As [`with_keys`], each locked until the end of the transaction where rows are locked one by one.
-pub(crate) fn with_keys_to_change<E: EntityTrait>(
+/// As [`with_keys`], read and locked until the end of the transaction where rows are locked one by
+/// one; without any, nothing is asked. `table` goes into the error.
+pub(crate) async fn load_to_change<E: EntityTrait>(
     engine: Engine,
+    transaction: &DatabaseTransaction,
     key: E::Column,
     keys: &BTreeSet<Vec<u8>>,
-) -> Select<E> {
-    with_keys::<E>(engine, key, keys).lock_exclusive()
+    table: Table,
+) -> Result<Vec<E::Model>, StoreError> {
+    if keys.is_empty() {
+        return Ok(Vec::new());
+    }
+    let rows = with_keys::<E>(engine, key, keys).lock_exclusive();
+    rows.all(transaction).await.map_err(reading(table.0))
 }
 
 /// Rows as a part of a statement, and its parameters.
@@ -132,7 +146,7 @@ async fn write<E: EntityTrait>(
     rows: &[E::Model],
     columns: &[E::Column],
     statement: impl Fn(&str) -> String,
-) -> Result<(), DbErr> {
+) -> Result<(), StoreError> {
     let mut rest = rows;
     while !rest.is_empty() {
         let (these, others) = if engine.is_server() {
@@ -147,9 +161,10 @@ async fn write<E: EntityTrait>(
         };
         let sql = statement(&source.sql);
         let statement = Statement::from_sql_and_values(engine.backend(), sql, source.values);
-        let written = transaction.execute_raw(statement).await?.rows_affected();
+        let written = transaction.execute_raw(statement).await;
+        let written = written.map_err(unavailable)?.rows_affected();
         if usize::try_from(written) != Ok(these.len()) {
-            return Err(DbErr::RecordNotUpdated);
+            return Err(unavailable(DbErr::RecordNotUpdated));
         }
         rest = others;
     }

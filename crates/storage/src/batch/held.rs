@@ -14,9 +14,11 @@ use crate::convert::session::{CHANGING, SESSIONS};
 use crate::convert::{self, mode_number};
 use crate::engine::Engine;
 use crate::entity::{delivery, kept_answer, session};
-use crate::error::{reading, unavailable};
 use crate::rows::Rows;
 use crate::{answers, counters, many};
+
+/// The key of a session.
+const ID: session::Column = session::Column::Id;
 
 /// A table of rows by their keys, with those that changed.
 struct Held<M> {
@@ -60,12 +62,12 @@ pub(super) struct HeldRows {
 }
 
 impl HeldRows {
-    /// Reads and locks what these jobs name.
+    /// Reads and locks what these jobs name, and says whose counters each of them reads or writes.
     pub(super) async fn load(
         engine: Engine,
         transaction: &DatabaseTransaction,
         jobs: &[Job],
-    ) -> Result<Self, StoreError> {
+    ) -> Result<(Self, Vec<BTreeSet<Subject>>), StoreError> {
         let (mut sessions, mut mails) = (BTreeSet::new(), BTreeSet::new());
         for job in jobs {
             job.read(&mut sessions, &mut mails);
@@ -73,13 +75,17 @@ impl HeldRows {
         let onces = jobs.iter().filter_map(Job::once);
         let keys = onces.map(|once| once.key.0.to_vec()).collect();
 
+        let of = delivery::Column::SessionId;
+        let sessions =
+            many::load_to_change::<session::Entity>(engine, transaction, ID, &sessions, SESSIONS)
+                .await?;
+        // After their sessions: whoever waits for one of those then reads the mail as it was left.
+        let mails =
+            many::load_to_change::<delivery::Entity>(engine, transaction, of, &mails, DELIVERIES)
+                .await?;
         let mut held = Self {
-            sessions: Held::new(sessions_of(engine, transaction, &sessions).await?, |row| {
-                &row.id
-            }),
-            mails: Held::new(mails_of(engine, transaction, &mails).await?, |row| {
-                &row.session_id
-            }),
+            sessions: Held::new(sessions, |row| &row.id),
+            mails: Held::new(mails, |row| &row.session_id),
             answers: Held::new(
                 answers::load_to_change(engine, transaction, &keys).await?,
                 |row| &row.key,
@@ -88,9 +94,10 @@ impl HeldRows {
             new_sessions: Vec::new(),
             new_mails: Vec::new(),
         };
-        let subjects = jobs.iter().flat_map(|job| held.subjects(job)).collect();
-        held.ledger = counters::load_to_change(engine, transaction, &subjects).await?;
-        Ok(held)
+        let subjects: Vec<_> = jobs.iter().map(|job| held.subjects(job)).collect();
+        let all = subjects.iter().flatten().cloned().collect();
+        held.ledger = counters::load_to_change(engine, transaction, &all).await?;
+        Ok((held, subjects))
     }
 
     /// Whose counters a job reads or writes.
@@ -194,13 +201,8 @@ impl HeldRows {
             answers.len(),
             self.new_sessions.len(),
         ] != [0; 4];
-        let id = session::Column::Id;
-        many::update::<session::Entity>(engine, transaction, &sessions, id, &CHANGING)
-            .await
-            .map_err(unavailable)?;
-        many::insert::<session::Entity>(engine, transaction, &self.new_sessions)
-            .await
-            .map_err(unavailable)?;
+        many::update::<session::Entity>(engine, transaction, &sessions, ID, &CHANGING).await?;
+        many::insert::<session::Entity>(engine, transaction, &self.new_sessions).await?;
         let of = delivery::Column::SessionId;
         many::update::<delivery::Entity>(
             engine,
@@ -209,39 +211,10 @@ impl HeldRows {
             of,
             &convert::delivery::CHANGING,
         )
-        .await
-        .map_err(unavailable)?;
-        many::insert::<delivery::Entity>(engine, transaction, &self.new_mails)
-            .await
-            .map_err(unavailable)?;
+        .await?;
+        many::insert::<delivery::Entity>(engine, transaction, &self.new_mails).await?;
         answers::save(engine, transaction, &answers).await?;
         let is_counted = counters::save(engine, transaction, &self.ledger).await?;
         Ok(is_any || is_counted)
     }
-}
-
-async fn sessions_of(
-    engine: Engine,
-    transaction: &DatabaseTransaction,
-    ids: &BTreeSet<Vec<u8>>,
-) -> Result<Vec<session::Model>, StoreError> {
-    if ids.is_empty() {
-        return Ok(Vec::new());
-    }
-    let rows = many::with_keys_to_change::<session::Entity>(engine, session::Column::Id, ids);
-    rows.all(transaction).await.map_err(reading(SESSIONS.0))
-}
-
-/// After their sessions: whoever waits for one of these then reads the mail as it was left.
-async fn mails_of(
-    engine: Engine,
-    transaction: &DatabaseTransaction,
-    ids: &BTreeSet<Vec<u8>>,
-) -> Result<Vec<delivery::Model>, StoreError> {
-    if ids.is_empty() {
-        return Ok(Vec::new());
-    }
-    let of = delivery::Column::SessionId;
-    let rows = many::with_keys_to_change::<delivery::Entity>(engine, of, ids);
-    rows.all(transaction).await.map_err(reading(DELIVERIES.0))
 }
