@@ -4,12 +4,19 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use otpost_ports::{Clock, Purged, SessionStore};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::ServiceError;
 
-/// Sessions closed and deleted in one commit, so that requests wait for none of it long.
-const BATCH: u32 = 500;
+/// The most sessions closed and deleted in one commit.
+const BATCH_MAX: u32 = 500;
+/// The least, however long that takes: a purge must end.
+const BATCH_MIN: u32 = 50;
+/// How long one commit is to take: requests wait for it, and on `SQLite` all of them.
+const COMMIT: Duration = Duration::from_millis(20);
+/// The longest rest: where a commit is slow whatever is in it, a purge must end all the same.
+const REST_MAX: Duration = Duration::from_millis(50);
 /// Time between two rounds.
 const INTERVAL: Duration = Duration::from_mins(1);
 
@@ -53,7 +60,8 @@ impl Janitor {
         }
     }
 
-    /// Purges all that is over by now, batch by batch.
+    /// Purges all that is over by now, batch by batch, each as large as its time allows. After each
+    /// it rests for as long as that took, and not for long: half of the storage's time is for requests.
     ///
     /// # Errors
     ///
@@ -61,15 +69,33 @@ impl Janitor {
     pub async fn round(&self) -> Result<Purged, ServiceError> {
         let now = self.clock.now();
         let mut total = Purged::default();
+        let mut size = BATCH_MIN;
         loop {
-            let batch = self.sessions.purge(now, BATCH).await?;
+            let begun = Instant::now();
+            let batch = self.sessions.purge(now, size).await?;
+            let took = begun.elapsed();
             total.closed += batch.closed;
             total.deleted += batch.deleted;
             if !batch.is_full {
                 return Ok(total);
             }
+            size = next_size(size, took);
+            tokio::time::sleep(took.min(REST_MAX)).await;
         }
     }
+}
+
+/// How many to purge after so many took so long: at most twice as many.
+fn next_size(size: u32, took: Duration) -> u32 {
+    let wanted = f64::from(size) * COMMIT.div_duration_f64(took.max(COMMIT / 2));
+    // Far within the range, for both factors are.
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "500 at most"
+    )]
+    let wanted = wanted as u32;
+    wanted.clamp(BATCH_MIN, BATCH_MAX)
 }
 
 #[cfg(test)]
@@ -79,16 +105,18 @@ mod tests {
     use mockall::Sequence;
     use otpost_testkit::{ManualClock, sample};
 
-    #[tokio::test]
+    #[tokio::test(start_paused = true)]
     async fn a_round_goes_on_until_a_batch_is_not_full() {
         let mut sessions = MockSessions::new();
         let mut order = Sequence::new();
-        for (closed, deleted, is_full) in [(500, 0, true), (3, 0, true), (0, 7, false)] {
+        for (size, closed, deleted, is_full) in
+            [(50, 25, 0, true), (100, 3, 0, true), (200, 0, 7, false)]
+        {
             sessions
                 .expect_purge()
                 .once()
                 .in_sequence(&mut order)
-                .withf(|now, limit| *now == sample::NOON && *limit == BATCH)
+                .withf(move |now, limit| *now == sample::NOON && *limit == size)
                 .return_once(move |_, _| {
                     Ok(Purged {
                         closed,
@@ -107,10 +135,27 @@ mod tests {
         assert_eq!(
             total,
             Purged {
-                closed: 503,
+                closed: 28,
                 deleted: 7,
                 is_full: false
             }
         );
+    }
+
+    #[test]
+    fn batches_grow_while_they_are_quick_and_shrink_when_they_are_slow() {
+        for (size, millis, next) in [
+            (50, 0, 100),
+            (100, 10, 200),
+            (100, 20, 100),
+            (200, 40, 100),
+            (400, 5, 500),
+            (500, 100, 100),
+            (500, 300, 50),
+            (500, 60_000, 50),
+        ] {
+            let took = Duration::from_millis(millis);
+            assert_eq!(next_size(size, took), next, "{size} in {millis} ms");
+        }
     }
 }

@@ -150,8 +150,7 @@ impl Mailer {
     ) {
         let mailer = self.clone();
         tries.spawn(async move {
-            mailer.attempt(&stored, token, &stop).await;
-            drop(slot);
+            mailer.attempt(&stored, token, slot, &stop).await;
         });
     }
 

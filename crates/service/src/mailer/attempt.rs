@@ -6,6 +6,7 @@ use otpost_domain::{Pending, SessionId, Timestamp};
 use otpost_ports::{
     DeliveryError, LeaseToken, Letter, Reply, SealedField, Settlement, StoredSession, VaultError,
 };
+use tokio::sync::OwnedSemaphorePermit;
 use tokio_util::sync::CancellationToken;
 
 use super::Mailer;
@@ -21,11 +22,13 @@ const SETTLE_PAUSES: [Duration; 5] = [
 ];
 
 impl Mailer {
-    /// Tries one leased mail and settles its lease.
+    /// Tries one leased mail and settles its lease. The slot is for the relay: another mail has it
+    /// while what became of this one is written down.
     pub(super) async fn attempt(
         &self,
         stored: &StoredSession,
         token: LeaseToken,
+        slot: OwnedSemaphorePermit,
         stop: &CancellationToken,
     ) {
         let now = self.clock.now();
@@ -40,6 +43,7 @@ impl Mailer {
                 self.retry(stored, None)
             }
         };
+        drop(slot);
         self.settle(stored.session.id(), token, settlement).await;
     }
 
