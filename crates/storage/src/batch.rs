@@ -8,27 +8,53 @@ mod mail;
 pub(crate) use job::{Answer, Job, Reply};
 
 use std::collections::BTreeSet;
+use std::future::ready;
+use std::pin::pin;
 use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
 
 use otpost_domain::{SessionId, Timestamp};
 use otpost_ports::{
     Admitted, Applied, Command, Decided, Decision, Found, Judged, Opening, StoreError,
     StoredSession, Subject, Vault, admit, decide,
 };
-use sea_orm::{ConnectionTrait, DatabaseConnection, DatabaseTransaction};
+use rusqlite::Transaction;
+use sea_orm::{ConnectionTrait, DatabaseConnection};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::{Instant, timeout_at};
 
+use crate::connect::writer::FileWriter;
 use crate::engine::Engine;
-use crate::error::{is_undone, unavailable};
+use crate::error::{Overtaken, TooSlow, is_in_use, is_undone, unavailable};
 use crate::storage::{end, undo};
-use held::HeldRows;
+use crate::tables::Tables;
+use crate::tables::file::FileTables;
+use held::{HeldRows, claim};
+use job::Names;
 use mail::{mail_after, settle};
 
-/// What a batch needs.
+/// Carries out batches, and has what that needs.
 pub(crate) struct Batches {
-    pub(crate) engine: Engine,
-    pub(crate) writer: DatabaseConnection,
-    pub(crate) vault: Arc<dyn Vault>,
+    place: Place,
+    vault: Arc<dyn Vault>,
+    /// With the last batch from its first lock on what sessions share until its commit has ended:
+    /// the next would wait for those locks, and give up.
+    last: Semaphore,
 }
+
+/// Where batches are committed.
+#[derive(Clone)]
+pub(crate) enum Place {
+    File(Arc<FileWriter>),
+    Server {
+        engine: Engine,
+        connections: DatabaseConnection,
+    },
+}
+
+/// The turn of a batch: the next is not taken as long as this one has more to do than to wait for its
+/// commit. It would only wait for rows, and be smaller than it could be.
+pub(crate) type Turn = OwnedSemaphorePermit;
 
 /// Why none of the jobs of a batch was done.
 pub(crate) enum Failure {
@@ -40,7 +66,7 @@ pub(crate) enum Failure {
 
 impl Failure {
     /// Of a transaction that did not begin, or did not end.
-    fn of(error: StoreError) -> Self {
+    pub(crate) fn of(error: StoreError) -> Self {
         if is_undone(&error) {
             Self::Undone(error)
         } else {
@@ -54,35 +80,115 @@ impl Failure {
 const LOCK_TOGETHER: &str = "SET LOCAL lock_timeout = 300";
 
 impl Batches {
+    pub(crate) fn new(place: Place, vault: Arc<dyn Vault>) -> Self {
+        Self {
+            place,
+            vault,
+            last: Semaphore::new(1),
+        }
+    }
+
     /// Carries these jobs out in one transaction, each on what those before it made of the rows, and
-    /// commits it. The answers are drafted, and may be handed out where there is no failure.
-    pub(crate) async fn commit(&self, jobs: &mut [Job]) -> Result<(), Failure> {
-        let transaction = self.engine.begin(&self.writer).await;
-        let transaction = transaction.map_err(Failure::of)?;
-        match self.carry_out(&transaction, jobs).await {
-            Ok(true) => end(transaction).await.map_err(Failure::of),
-            Ok(false) => {
+    /// commits it by `until`. The answers are drafted, and may be handed out where there is no
+    /// failure.
+    pub(crate) async fn commit(
+        self: &Arc<Self>,
+        mut jobs: Vec<Job>,
+        until: Instant,
+        turn: Option<Turn>,
+    ) -> (Vec<Job>, Result<(), Failure>) {
+        match &self.place {
+            Place::File(writer) => {
+                let batches = Arc::clone(self);
+                let work = move |transaction: &Transaction<'_>, jobs: &mut Vec<Job>| {
+                    let tables = FileTables(transaction);
+                    let carried_out = batches.carry_out(&tables, jobs, ready(()));
+                    at_once(carried_out).map(|(is_any, ())| is_any)
+                };
+                writer.transaction(jobs, until, work).await
+            }
+            Place::Server {
+                engine,
+                connections,
+            } => {
+                let committed = self.commit_to_server(*engine, connections, &mut jobs, turn);
+                let committed = timeout_at(until, committed).await;
+                let too_slow = |_| Err(Failure::Broken(unavailable(TooSlow)));
+                (jobs, committed.unwrap_or_else(too_slow))
+            }
+        }
+    }
+
+    async fn commit_to_server(
+        &self,
+        engine: Engine,
+        connections: &DatabaseConnection,
+        jobs: &mut [Job],
+        turn: Option<Turn>,
+    ) -> Result<(), Failure> {
+        // One that is tried again begins after the last. A command that is tried alone may wait for
+        // somebody else's lock, and nobody waits for it.
+        let is_next = turn.is_some();
+        let is_alone = jobs.len() == 1;
+        let after_last = if is_next || is_alone {
+            None
+        } else {
+            self.last.acquire().await.ok()
+        };
+        let is_early = is_next && self.last.available_permits() == 0;
+        let after_last = async {
+            if is_next {
+                self.last.acquire().await.ok()
+            } else {
+                after_last
+            }
+        };
+
+        let transaction = engine.begin(connections).await.map_err(Failure::of)?;
+        let carried_out = async {
+            if !is_alone {
+                let locks = transaction.execute_unprepared(LOCK_TOGETHER).await;
+                locks.map_err(unavailable)?;
+            }
+            self.carry_out(&transaction, jobs, after_last).await
+        };
+        match carried_out.await {
+            Ok((true, last)) => {
+                // While this one is brought to the disk, the next can read.
+                drop(turn);
+                let ended = end(transaction).await.map_err(Failure::of);
+                drop(last);
+                ended
+            }
+            Ok((false, _)) => {
                 undo(transaction).await;
                 Ok(())
             }
             Err(error) => {
                 undo(transaction).await;
-                Err(Failure::Undone(error))
+                // It may have been the last batch that held the rows.
+                let is_overtaken = is_early && is_in_use(&error);
+                Err(Failure::Undone(if is_overtaken {
+                    unavailable(Overtaken)
+                } else {
+                    error
+                }))
             }
         }
     }
 
-    /// Says whether there is anything to commit.
-    async fn carry_out(
+    /// Says whether there is anything to commit. What sessions share is only read once `after_last`
+    /// has ended, whose value is handed on.
+    async fn carry_out<L>(
         &self,
-        transaction: &DatabaseTransaction,
+        tables: &impl Tables,
         jobs: &mut [Job],
-    ) -> Result<bool, StoreError> {
-        if self.engine.locks_rows() && jobs.len() > 1 {
-            let locks = transaction.execute_unprepared(LOCK_TOGETHER).await;
-            locks.map_err(unavailable)?;
-        }
-        let (mut held, subjects) = HeldRows::load(self.engine, transaction, jobs).await?;
+        after_last: impl Future<Output = L>,
+    ) -> Result<(bool, L), StoreError> {
+        let names = Names::of(jobs);
+        let mut held = HeldRows::load(tables, &names).await?;
+        let last = after_last.await;
+        let subjects = held.load_shared(tables, &names, jobs).await?;
         for (job, subjects) in jobs.iter_mut().zip(&subjects) {
             match job {
                 Job::Open(opening, reply) => reply.draft(self.open(&mut held, opening, subjects)),
@@ -92,9 +198,18 @@ impl Batches {
                 Job::Settle(id, token, settlement, reply) => {
                     reply.draft(Ok(settle(&mut held, id, *token, settlement)));
                 }
+                Job::Claim(..) => {}
             }
         }
-        held.save(self.engine, transaction).await
+        let mut is_any = held.save(tables).await?;
+        for job in jobs {
+            if let Job::Claim(wanted, reply) = job {
+                let (claimed, is_leased) = claim(tables, wanted).await?;
+                is_any |= is_leased;
+                reply.draft(Ok(claimed));
+            }
+        }
+        Ok((is_any, last))
     }
 
     fn open(
@@ -152,6 +267,14 @@ impl Batches {
                 Applied::Judged(Box::new(judged(held, *decision, command.at)))
             }
         })
+    }
+}
+
+/// What becomes of work that waits for nothing but the disk.
+fn at_once<T>(work: impl Future<Output = Result<T, StoreError>>) -> Result<T, StoreError> {
+    match pin!(work).poll(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(done) => done,
+        Poll::Pending => Err(unavailable(TooSlow)),
     }
 }
 

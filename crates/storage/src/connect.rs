@@ -4,11 +4,13 @@ mod health;
 pub(crate) mod postgres;
 pub(crate) mod sqlite;
 pub(crate) mod version;
+pub(crate) mod writer;
 
 use std::time::Duration;
 
 use sea_orm::{ConnectOptions, ConnectionTrait, DatabaseConnection, DbErr, RuntimeErr, Statement};
 
+use crate::batch::Place;
 use crate::engine::Engine;
 use crate::location::Location;
 use crate::{ConnectError, Settings};
@@ -20,10 +22,12 @@ const LINE: Duration = Duration::from_secs(1);
 /// The connections to a database, and what it is.
 pub(crate) struct Connections {
     pub(crate) engine: Engine,
-    /// Connections that write: one where the engine has one writer.
+    /// Connections that write, for all but commands: one where the engine has one writer.
     pub(crate) writer: DatabaseConnection,
     /// Connections that only read, and see every commit that was acknowledged before.
     pub(crate) reader: DatabaseConnection,
+    /// Where commands are committed.
+    pub(crate) batches: Place,
 }
 
 pub(crate) async fn connect(settings: &Settings) -> Result<Connections, ConnectError> {

@@ -3,15 +3,16 @@
 use std::collections::BTreeSet;
 
 use otpost_domain::{HOLD_FAILURES, Limit, Timestamp};
-use otpost_ports::{Counters, FAILURES_RETENTION_SECS, Ledger, StoreError, Subject};
-use sea_orm::sea_query::{Expr, Query, SelectStatement};
-use sea_orm::{ColumnTrait, Condition, ConnectionTrait, DatabaseTransaction, ExprTrait, Select};
+use otpost_ports::{FAILURES_RETENTION_SECS, Ledger, StoreError, Subject};
+use sea_orm::sea_query::{Expr, OnConflict, Query, SelectStatement};
+use sea_orm::{
+    ActiveModelTrait, ColumnTrait, Condition, ConnectionTrait, DatabaseTransaction, EntityTrait,
+    ExprTrait, IntoActiveModel, Iterable, QueryFilter, QueryOrder, QuerySelect, Select,
+};
 
 use crate::convert::counters::{COUNTERS, read, row};
-use crate::engine::Engine;
 use crate::entity::counters::{Column, Entity};
-use crate::error::reading;
-use crate::many;
+use crate::error::{reading, unavailable};
 
 /// After which a row that nobody wrote owes nothing, whatever its limits, in seconds.
 const FORGOTTEN_SECS: u32 = 2 * Limit::WINDOW_SECS_MAX;
@@ -22,56 +23,62 @@ const SUBJECTS: u32 = 3;
 
 /// What is kept of `subjects`; without any, nothing is asked.
 pub(crate) async fn load(
-    engine: Engine,
     connection: &impl ConnectionTrait,
+    subjects: &BTreeSet<Subject>,
+) -> Result<Ledger, StoreError> {
+    read_all(connection, of(subjects), subjects).await
+}
+
+/// As [`load`], with every row that is there locked until the end of the transaction, where rows are
+/// locked one by one.
+pub(crate) async fn lock(
+    transaction: &DatabaseTransaction,
+    subjects: &BTreeSet<Subject>,
+) -> Result<Ledger, StoreError> {
+    let locked = of(subjects).lock_exclusive();
+    read_all(transaction, locked.clone(), subjects).await?;
+    // A statement does not see what was inserted while it waited for a lock.
+    read_all(transaction, locked, subjects).await
+}
+
+async fn read_all(
+    connection: &impl ConnectionTrait,
+    rows: Select<Entity>,
     subjects: &BTreeSet<Subject>,
 ) -> Result<Ledger, StoreError> {
     if subjects.is_empty() {
         return Ok(Ledger::default());
     }
-    let rows = of(engine, subjects)
-        .all(connection)
-        .await
-        .map_err(reading(COUNTERS.0))?;
+    let rows = rows.all(connection).await.map_err(reading(COUNTERS.0))?;
     let rows: Result<Vec<_>, _> = rows.into_iter().map(read).collect();
     rows.map(Ledger::new)
 }
 
-/// As [`load`], with every row locked until the end of the transaction, whether it was there before
-/// or not.
-pub(crate) async fn load_to_change(
-    engine: Engine,
-    transaction: &DatabaseTransaction,
-    subjects: &BTreeSet<Subject>,
-) -> Result<Ledger, StoreError> {
-    if engine.locks_rows() && !subjects.is_empty() {
-        let nothing = Counters::default();
-        let rows: Vec<_> = subjects
-            .iter()
-            .map(|subject| row(subject, &nothing))
-            .collect();
-        many::lock::<Entity>(engine, transaction, &rows, Column::Subject).await?;
-    }
-    load(engine, transaction, subjects).await
-}
-
-fn of(engine: Engine, subjects: &BTreeSet<Subject>) -> Select<Entity> {
+/// The rows of a few subjects, in their order.
+fn of(subjects: &BTreeSet<Subject>) -> Select<Entity> {
     let subjects = subjects.iter().map(|subject| subject.as_bytes().to_vec());
-    many::with_keys(engine, Column::Subject, &subjects.collect())
+    Entity::find()
+        .filter(Column::Subject.is_in(subjects))
+        .order_by_asc(Column::Subject)
 }
 
-/// Writes what was counted, and says whether there was anything.
+/// Writes what was counted of a recipient whose rows are locked.
 pub(crate) async fn save(
-    engine: Engine,
     transaction: &DatabaseTransaction,
     ledger: &Ledger,
-) -> Result<bool, StoreError> {
-    let changes = ledger.changes();
-    let rows: Vec<_> = changes
-        .map(|(subject, counters)| row(subject, counters))
-        .collect();
-    many::replace::<Entity>(engine, transaction, &rows, Column::Subject).await?;
-    Ok(!rows.is_empty())
+) -> Result<(), StoreError> {
+    for (subject, counters) in ledger.changes() {
+        let others = Column::iter().filter(|column| !matches!(column, Column::Subject));
+        let replace = OnConflict::column(Column::Subject)
+            .update_columns(others)
+            .to_owned();
+        Entity::insert(row(subject, counters).into_active_model().reset_all())
+            .on_conflict(replace)
+            .exec_without_returning(transaction)
+            .await
+            .map_err(unavailable)?;
+    }
+    Ok(())
 }
 
 /// Rows that owe nothing any more at `now`, and old failures: of either at most [`SUBJECTS`] for
@@ -122,7 +129,7 @@ mod tests {
     async fn counters_are_read_by_their_subjects_in_order() {
         let project = Subject::project(&otpost_testkit::sample::project("acme"));
         let subjects = [project, Subject::installation()].into();
-        let plan = plan(of(Engine::Sqlite, &subjects).build(DbBackend::Sqlite)).await;
+        let plan = plan(of(&subjects).build(DbBackend::Sqlite)).await;
         assert!(plan.starts_with("SEARCH counters USING INDEX"), "{plan}");
         assert!(plan.contains("(subject=?)"), "{plan}");
         assert!(!plan.contains("TEMP B-TREE"), "{plan}");

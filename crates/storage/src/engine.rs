@@ -2,8 +2,8 @@
 
 use otpost_ports::StoreError;
 use sea_orm::{
-    ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr,
-    SqliteTransactionMode, TransactionOptions, TransactionTrait,
+    ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbErr, SqliteTransactionMode,
+    TransactionOptions, TransactionTrait,
 };
 
 use crate::error::{unavailable, without_connection};
@@ -59,21 +59,8 @@ impl Engine {
         }
     }
 
-    /// What the driver calls it.
-    pub(crate) const fn backend(self) -> DbBackend {
-        match self {
-            Self::Sqlite => DbBackend::Sqlite,
-            Self::Postgres { .. } => DbBackend::Postgres,
-        }
-    }
-
     /// Whether it is a server, which several nodes may share.
     pub(crate) fn is_server(self) -> bool {
         matches!(self, Self::Postgres { .. })
-    }
-
-    /// Whether rows are locked one by one, and must be there to be locked.
-    pub(crate) fn locks_rows(self) -> bool {
-        self.is_server()
     }
 }

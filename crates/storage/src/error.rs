@@ -127,19 +127,28 @@ pub(crate) fn unavailable(error: impl Into<Cause>) -> StoreError {
 /// committed all the same.
 #[derive(Debug, thiserror::Error)]
 #[error("the commit failed: {0}")]
-pub(crate) struct CommitFailed(#[source] pub(crate) DbErr);
+pub(crate) struct CommitFailed(#[source] pub(crate) Cause);
+
+/// Another transaction was the first to insert a row that this one did not find. The next try will.
+#[derive(Debug, thiserror::Error)]
+#[error("others inserted the same row")]
+pub(crate) struct Overtaken;
 
 /// Whether the transaction was undone for a reason that another try may not meet.
 ///
-/// Either others did the same at the same time: `PostgreSQL` says so of deadlocks, and databases
-/// that speak its protocol of whatever they could not serialise. Or the connection was lost before
-/// the commit, as each that was idle while the server restarted.
+/// Either others did the same at the same time: they inserted the same row, `PostgreSQL` says so of
+/// deadlocks, and databases that speak its protocol of whatever they could not serialise. Or the
+/// connection was lost before the commit, as each that was idle while the server restarted.
 pub(crate) fn is_undone(error: &StoreError) -> bool {
     let StoreError::Unavailable(source) = error else {
         return false;
     };
+    if source.is::<Overtaken>() {
+        return true;
+    }
     if let Some(CommitFailed(error)) = source.downcast_ref() {
-        return driver(error).is_some_and(is_conflict);
+        let error = error.downcast_ref().and_then(driver);
+        return error.is_some_and(is_conflict);
     }
     source
         .downcast_ref()

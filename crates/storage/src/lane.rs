@@ -1,5 +1,5 @@
 //! The line of commands that wait for a commit, and the one lane that serves it: whatever waits when
-//! a commit ends shares the next one, and nothing waits for more.
+//! the lane is free shares a commit, and nothing waits for more.
 
 use std::fmt;
 use std::pin::Pin;
@@ -7,11 +7,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use otpost_ports::StoreError;
-use tokio::sync::mpsc;
 use tokio::sync::mpsc::error::TrySendError;
+use tokio::sync::{Semaphore, mpsc};
+use tokio::task::{JoinError, JoinSet};
 use tokio::time::{Instant, timeout_at};
 
-use crate::batch::{Answer, Batches, Failure, Job, Reply};
+use crate::batch::{Answer, Batches, Failure, Job, Reply, Turn};
 use crate::error::{TooSlow, is_undone, unavailable};
 use crate::storage::DEADLINE;
 
@@ -25,6 +26,9 @@ const TOGETHER_MAX: usize = 256;
 /// Whoever waited for longer when its turn comes is told "not available" instead: under overload
 /// those who are served are served within a second, rather than all of them late.
 const WAIT_MAX: Duration = Duration::from_millis(700);
+
+/// So often a batch is carried out that met others each time; then each command is, alone.
+const TRIES: u32 = 4;
 
 /// The line. A clone is another end of it; the lane ends with the last one.
 #[derive(Clone)]
@@ -80,13 +84,15 @@ impl Line {
         answered(answer, since + DEADLINE).await
     }
 
-    /// As [`Line::carry_out`], for work in the background, which waits until there is room.
+    /// As [`Line::carry_out`], for work in the background, which waits for so long until there is
+    /// room, and for its answer.
     pub(crate) async fn carry_out_patiently<T>(
         &self,
+        patience: Duration,
         job: impl FnOnce(Reply<T>) -> Job,
     ) -> Result<T, StoreError> {
         let (reply, answer) = Reply::new();
-        let until = Instant::now() + DEADLINE;
+        let until = Instant::now() + patience;
         let room = timeout_at(until, self.end.reserve()).await;
         let room = room.map_err(|_| unavailable(TooSlow))?;
         room.map_err(|_| unavailable(Closed))?.send(Waiting {
@@ -111,11 +117,16 @@ async fn answered<T>(answer: Answer<T>, until: Instant) -> Result<T, StoreError>
     }
 }
 
-/// Serves the line until nobody can stand in it any more.
+/// Serves the line until nobody can stand in it any more. The next batch is taken when the last one
+/// gives its turn back.
 async fn serve(batches: Batches, mut line: mpsc::Receiver<Waiting>) {
     let batches = Arc::new(batches);
+    let turns = Arc::new(Semaphore::new(1));
     let mut waiting = Vec::with_capacity(TOGETHER_MAX);
-    while line.recv_many(&mut waiting, TOGETHER_MAX).await > 0 {
+    let mut under_way = JoinSet::new();
+    while let Ok(turn) = Arc::clone(&turns).acquire_owned().await
+        && line.recv_many(&mut waiting, TOGETHER_MAX).await > 0
+    {
         let mut jobs = Vec::with_capacity(waiting.len());
         let mut oldest = Instant::now();
         for Waiting { job, since } in waiting.drain(..) {
@@ -127,20 +138,31 @@ async fn serve(batches: Batches, mut line: mpsc::Receiver<Waiting>) {
             jobs.push(job);
         }
         // A task of its own: a panic costs those who are in it, and not the lane.
-        let batch = tokio::spawn(carry_out(Arc::clone(&batches), jobs, oldest + DEADLINE));
-        if let Err(error) = batch.await {
-            tracing::error!(%error, "commands were given up");
+        let until = oldest + DEADLINE;
+        under_way.spawn(carry_out(Arc::clone(&batches), jobs, until, Some(turn)));
+        while let Some(ended) = under_way.try_join_next() {
+            tell_of_panic(ended);
         }
+    }
+    while let Some(ended) = under_way.join_next().await {
+        tell_of_panic(ended);
     }
 }
 
-/// Carries these jobs out by `until`: in one commit, a second time where it was undone for a reason
-/// that passes, and each alone, besides the lane, where one of them may be to blame. After a commit of
+fn tell_of_panic(batch: Result<(), JoinError>) {
+    if let Err(error) = batch {
+        tracing::error!(%error, "commands were given up");
+    }
+}
+
+/// Carries these jobs out by `until`: in one commit, again where it was undone for a reason that
+/// passes, and each alone, besides the lane, where one of them may be to blame. After a commit of
 /// unknown outcome nothing is tried again.
 fn carry_out(
     batches: Arc<Batches>,
     mut jobs: Vec<Job>,
     until: Instant,
+    mut turn: Option<Turn>,
 ) -> Pin<Box<dyn Future<Output = ()> + Send>> {
     Box::pin(async move {
         let mut tries = 0;
@@ -150,24 +172,22 @@ fn carry_out(
                 return;
             }
             let is_alone = jobs.len() == 1;
-            let ended = timeout_at(until, batches.commit(&mut jobs)).await;
+            let ended;
+            (jobs, ended) = batches.commit(jobs, until, turn.take()).await;
             tries += 1;
             match ended {
-                Ok(Ok(())) => return jobs.into_iter().for_each(Job::answer),
-                Ok(Err(Failure::Undone(error))) if is_undone(&error) && (is_alone || tries < 2) => {
+                Ok(()) => return jobs.into_iter().for_each(Job::answer),
+                Err(Failure::Undone(error)) if is_undone(&error) && (is_alone || tries < TRIES) => {
                     tracing::debug!(%error, "again");
                 }
-                Ok(Err(Failure::Undone(error))) if !is_alone => {
+                Err(Failure::Undone(error)) if !is_alone => {
                     tracing::debug!(%error, "each alone");
                     for job in jobs {
-                        tokio::spawn(carry_out(Arc::clone(&batches), vec![job], until));
+                        tokio::spawn(carry_out(Arc::clone(&batches), vec![job], until, None));
                     }
                     return;
                 }
-                Ok(Err(Failure::Undone(error) | Failure::Broken(error))) => {
-                    return fail(jobs, error);
-                }
-                Err(_elapsed) => return fail(jobs, unavailable(TooSlow)),
+                Err(Failure::Undone(error) | Failure::Broken(error)) => return fail(jobs, error),
             }
         }
     })

@@ -26,7 +26,6 @@ mod error;
 mod key_store;
 mod lane;
 mod location;
-mod many;
 mod migrate;
 mod outbox;
 mod partitions;
@@ -38,6 +37,7 @@ mod server_settings;
 mod session_store;
 mod settings;
 mod storage;
+mod tables;
 
 pub use copy::{Copied, CopyError};
 pub use error::{ConnectError, SchemaError};

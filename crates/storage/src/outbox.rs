@@ -1,15 +1,17 @@
 //! The port of the outbox: leases on rows of mails.
 
+use std::time::Duration;
+
 use async_trait::async_trait;
 use otpost_domain::{SessionId, Timestamp};
 use otpost_ports::{
     Claim, LeaseToken, MessageId, Outbox, OutboxEntry, OutboxQuery, Settlement, StoreError,
     StoredSession,
 };
-use sea_orm::sea_query::{Expr, Func, LockBehavior, LockType, Order, Value};
+use sea_orm::sea_query::{Expr, Func, Order, Value};
 use sea_orm::{
-    ColumnTrait, Condition, ConnectionTrait, DatabaseTransaction, EntityTrait, ExprTrait,
-    QueryFilter, QueryOrder, QuerySelect, Select, SelectTwo, Set, UpdateMany,
+    ColumnTrait, Condition, EntityTrait, ExprTrait, QueryFilter, QueryOrder, QuerySelect, Select,
+    SelectTwo, UpdateMany,
 };
 
 use crate::batch::Job;
@@ -18,42 +20,27 @@ use crate::convert::session::{Kept, SESSIONS};
 use crate::entity::{delivery, session};
 use crate::error::{reading, unavailable};
 use crate::rows::Rows;
-use crate::storage::{end, in_time, undo};
+use crate::storage::{DEADLINE, end, in_time, undo};
 use crate::{Storage, convert};
+
+/// Longer than a batch of the line can take: what is leased for somebody who is gone would wait until
+/// its lease is over.
+const CLAIMED_WITHIN: Duration = Duration::from_secs(20);
 
 #[async_trait]
 impl Outbox for Storage {
     async fn claim(&self, claim: Claim) -> Result<Vec<StoredSession>, StoreError> {
-        in_time(|| async {
-            // An idle poll takes no write lock.
-            if due_rows(&self.reading().await?, due(claim.now, 1))
-                .await?
-                .is_empty()
-            {
-                return Ok(Vec::new());
-            }
-            let transaction = self.begin().await?;
-            let ids = lock_due(&transaction, &claim).await?;
-            if ids.is_empty() {
-                return Ok(Vec::new());
-            }
-            let lease = delivery::ActiveModel {
-                lease_token: Set(Some(claim.token.0.to_vec())),
-                lease_until: Set(Some(claim.until.as_millis())),
-                ..Default::default()
-            };
-            delivery::Entity::update_many()
-                .set(lease)
-                .filter(delivery::Column::SessionId.is_in(ids.clone()))
-                .exec(&transaction)
-                .await
-                .map_err(unavailable)?;
-            // Read when nobody changes them any more: a mail and its session are of one moment.
-            let due = due_rows(&transaction, these(ids)).await?;
-            end(transaction).await?;
-            Ok(due.into_iter().filter_map(readable).collect())
-        })
-        .await
+        // An idle poll takes no write lock.
+        let is_any = in_time(|| async {
+            let due = due_mails(claim.now, 1).one(&self.reading().await?).await;
+            Ok(due.map_err(reading(DELIVERIES.0))?.is_some())
+        });
+        if !is_any.await? {
+            return Ok(Vec::new());
+        }
+        self.line
+            .carry_out_patiently(CLAIMED_WITHIN, |reply| Job::Claim(claim, reply))
+            .await
     }
 
     async fn settle(
@@ -63,7 +50,7 @@ impl Outbox for Storage {
         settlement: Settlement,
     ) -> Result<bool, StoreError> {
         self.line
-            .carry_out_patiently(|reply| Job::Settle(*id, token, settlement, reply))
+            .carry_out_patiently(DEADLINE, |reply| Job::Settle(*id, token, settlement, reply))
             .await
     }
 
@@ -137,43 +124,8 @@ fn unsent(state: i16, query: &OutboxQuery) -> SelectTwo<delivery::Entity, sessio
         .find_also_related(session::Entity)
 }
 
-async fn due_rows(
-    connection: &impl ConnectionTrait,
-    due: SelectTwo<delivery::Entity, session::Entity>,
-) -> Result<Vec<(delivery::Model, Option<session::Model>)>, StoreError> {
-    let rows = due.all(connection).await;
-    rows.map_err(reading(DELIVERIES.0))
-}
-
-/// The sessions of the mails to hand out, locked, without those that another node is just taking.
-async fn lock_due(
-    transaction: &DatabaseTransaction,
-    claim: &Claim,
-) -> Result<Vec<Vec<u8>>, StoreError> {
-    let ids = due_mails(claim.now, claim.limit)
-        .select_only()
-        .column(delivery::Column::SessionId)
-        .lock_with_behavior(LockType::Update, LockBehavior::SkipLocked)
-        .into_tuple()
-        .all(transaction)
-        .await;
-    ids.map_err(reading(DELIVERIES.0))
-}
-
-/// These mails, the longest due first.
-fn these(ids: Vec<Vec<u8>>) -> SelectTwo<delivery::Entity, session::Entity> {
-    delivery::Entity::find()
-        .filter(delivery::Column::SessionId.is_in(ids))
-        .order_by_asc(delivery::Column::DueAt)
-        .find_also_related(session::Entity)
-}
-
-fn due(now: Timestamp, limit: u32) -> SelectTwo<delivery::Entity, session::Entity> {
-    due_mails(now, limit).find_also_related(session::Entity)
-}
-
 /// Mails that are due at `now` and leased by nobody then, the longest due first.
-fn due_mails(now: Timestamp, limit: u32) -> Select<delivery::Entity> {
+pub(crate) fn due_mails(now: Timestamp, limit: u32) -> Select<delivery::Entity> {
     let is_free = Condition::any()
         .add(delivery::Column::LeaseUntil.is_null())
         .add(delivery::Column::LeaseUntil.lte(now.as_millis()));
@@ -193,7 +145,7 @@ fn is_in(state: i16) -> Expr {
 
 /// A corrupt row, or a mail whose session is gone, stays leased and is reported; it does not hold
 /// up the others.
-fn readable(
+pub(crate) fn readable(
     (delivery, session): (delivery::Model, Option<session::Model>),
 ) -> Option<StoredSession> {
     let id = <[u8; SessionId::BYTES]>::try_from(delivery.session_id.as_slice());
@@ -276,7 +228,7 @@ mod tests {
 
     #[tokio::test]
     async fn the_queue_is_read_by_its_partial_index() {
-        let query = due(Timestamp::from_millis(0), 10).build(DbBackend::Sqlite);
+        let query = due_mails(Timestamp::from_millis(0), 10).build(DbBackend::Sqlite);
         let plan = plan(query).await;
         assert!(
             plan.contains("deliveries_queued_by_due_at (due_at<?)"),

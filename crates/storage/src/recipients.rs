@@ -28,8 +28,7 @@ impl RecipientStore for Storage {
     ) -> Result<RecipientRecord, StoreError> {
         in_time(|| async {
             let transaction = self.begin().await?;
-            let ledger =
-                counters::load(self.engine, &transaction, &scope.subjects(recipient)).await?;
+            let ledger = counters::load(&transaction, &scope.subjects(recipient)).await?;
             let sessions = of(recipient, scope).count(&transaction).await;
             let newest = newest(recipient, scope, limit).all(&transaction).await;
             let record = RecipientRecord {
@@ -61,12 +60,12 @@ impl RecipientStore for Storage {
         in_time(|| async {
             let transaction = self.begin().await?;
             let subjects = scope.subjects(recipient);
-            let mut ledger = counters::load_to_change(self.engine, &transaction, &subjects).await?;
+            let mut ledger = counters::lock(&transaction, &subjects).await?;
             if !release(recipient, scope, &mut ledger, entry.at) {
                 undo(transaction).await;
                 return Ok(false);
             }
-            counters::save(self.engine, &transaction, &ledger).await?;
+            counters::save(&transaction, &ledger).await?;
             audit_log::write(&transaction, &entry).await?;
             end(transaction).await?;
             Ok(true)

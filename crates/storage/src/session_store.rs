@@ -28,8 +28,7 @@ impl SessionStore for Storage {
     }
 
     async fn ledger(&self, subjects: &BTreeSet<Subject>) -> Result<Ledger, StoreError> {
-        in_time(|| async { counters::load(self.engine, &self.reading().await?, subjects).await })
-            .await
+        in_time(|| async { counters::load(&self.reading().await?, subjects).await }).await
     }
 
     async fn find(

@@ -7,7 +7,7 @@ use std::time::Duration;
 use otpost_ports::{StoreError, Vault};
 use sea_orm::{DatabaseConnection, DatabaseExecutor, DatabaseTransaction};
 
-use crate::batch::Batches;
+use crate::batch::{Batches, Place};
 use crate::connect::Connections;
 use crate::engine::Engine;
 use crate::erase::files::Cleaning;
@@ -25,7 +25,8 @@ pub(crate) const DEADLINE: Duration = Duration::from_millis(1_900);
 #[derive(Clone)]
 pub struct Storage {
     pub(crate) engine: Engine,
-    /// Connections that write: one where the engine has one writer.
+    /// Connections that write, for all but the commands in the line: one where the engine has one
+    /// writer.
     pub(crate) writer: DatabaseConnection,
     /// Connections that only read, and see every commit that was acknowledged before.
     pub(crate) reader: DatabaseConnection,
@@ -33,6 +34,8 @@ pub struct Storage {
     pub(crate) has_partitions: bool,
     /// Where commands wait for their commit.
     pub(crate) line: Line,
+    /// Where they are committed.
+    pub(crate) place: Place,
     pub(crate) cleaning: Arc<Cleaning>,
 }
 
@@ -47,18 +50,16 @@ impl Storage {
             engine,
             writer,
             reader,
+            batches: place,
         } = connect::connect(settings).await?;
-        let line = Line::start(Batches {
-            engine,
-            writer: writer.clone(),
-            vault,
-        });
+        let line = Line::start(Batches::new(place.clone(), vault));
         Ok(Self {
             engine,
             writer,
             reader,
             has_partitions: settings.has_partitions,
             line,
+            place,
             cleaning: Arc::default(),
         })
     }
@@ -66,6 +67,9 @@ impl Storage {
     /// Closes every connection once it is idle. Afterwards nothing is available.
     pub async fn close(&self) {
         // The writer last: the last connection folds the write-ahead log into the database.
+        if let Place::File(writer) = &self.place {
+            writer.close();
+        }
         for connection in [&self.reader, &self.writer] {
             if let Err(error) = connection.close_by_ref().await {
                 tracing::warn!(%error, "a database connection did not close");
@@ -112,7 +116,7 @@ pub(crate) async fn in_the_background<T>(
 /// Commits.
 pub(crate) async fn end(transaction: DatabaseTransaction) -> Result<(), StoreError> {
     let committed = transaction.commit().await;
-    committed.map_err(|error| unavailable(CommitFailed(error)))
+    committed.map_err(|error| unavailable(CommitFailed(error.into())))
 }
 
 /// Undoes what was begun, before the answer leaves: its locks would outlast a transaction that is

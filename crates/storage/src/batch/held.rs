@@ -4,100 +4,126 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use otpost_domain::SessionId;
 use otpost_ports::{
-    KeptAnswer, Ledger, Once, Owner, RecipientDigest, StoreError, StoredSession, Subject,
+    Claim, KeptAnswer, Ledger, Once, Owner, RecipientDigest, StoreError, StoredSession, Subject,
 };
-use sea_orm::DatabaseTransaction;
 
-use super::job::Job;
-use crate::convert::delivery::DELIVERIES;
-use crate::convert::session::{CHANGING, SESSIONS};
+use super::job::{Job, Names};
+use crate::convert::delivery::{DELIVERIES, QUEUED};
 use crate::convert::{self, mode_number};
-use crate::engine::Engine;
-use crate::entity::{delivery, kept_answer, session};
+use crate::entity::{counters, delivery, kept_answer, session};
+use crate::outbox::readable;
 use crate::rows::Rows;
-use crate::{answers, counters, many};
+use crate::tables::{Keyed, Tables};
 
-/// The key of a session.
-const ID: session::Column = session::Column::Id;
-
-/// A table of rows by their keys, with those that changed.
-struct Held<M> {
-    rows: BTreeMap<Vec<u8>, M>,
+/// A table's rows by their keys.
+struct Held<E: Keyed> {
+    rows: BTreeMap<Vec<u8>, E::Model>,
+    /// Those that are stored already.
+    stored: BTreeSet<Vec<u8>>,
     changed: BTreeSet<Vec<u8>>,
 }
 
-impl<M> Held<M> {
-    fn new(rows: Vec<M>, key: impl Fn(&M) -> &Vec<u8>) -> Self {
+impl<E: Keyed> Held<E> {
+    fn new(rows: Vec<E::Model>) -> Self {
         Self {
+            stored: rows.iter().map(|row| E::key(row).clone()).collect(),
             rows: rows
                 .into_iter()
-                .map(|row| (key(&row).clone(), row))
+                .map(|row| (E::key(&row).clone(), row))
                 .collect(),
             changed: BTreeSet::new(),
         }
     }
 
-    fn put(&mut self, key: Vec<u8>, row: M) {
-        self.rows.insert(key.clone(), row);
-        self.changed.insert(key);
+    /// Reads and locks those of these rows that it does not have.
+    async fn find(
+        &mut self,
+        tables: &impl Tables,
+        keys: &BTreeSet<Vec<u8>>,
+    ) -> Result<(), StoreError> {
+        let missing = keys.difference(&self.stored).cloned().collect();
+        for row in tables.lock::<E>(&missing).await? {
+            self.stored.insert(E::key(&row).clone());
+            self.rows.insert(E::key(&row).clone(), row);
+        }
+        Ok(())
     }
 
-    /// The rows to write, in the order of their keys.
-    fn changes(&mut self) -> Vec<M> {
-        let changed = std::mem::take(&mut self.changed);
-        let changed = changed.iter();
-        changed.filter_map(|key| self.rows.remove(key)).collect()
+    fn get(&self, key: &[u8]) -> Option<&E::Model> {
+        self.rows.get(key)
+    }
+
+    fn put(&mut self, row: E::Model) {
+        self.changed.insert(E::key(&row).clone());
+        self.rows.insert(E::key(&row).clone(), row);
+    }
+
+    /// Writes what changed, in the order of the keys, and says whether anything did.
+    async fn save(mut self, tables: &impl Tables) -> Result<bool, StoreError> {
+        let (mut new, mut changed) = (Vec::new(), Vec::new());
+        for key in &self.changed {
+            let Some(row) = self.rows.remove(key) else {
+                continue;
+            };
+            if self.stored.contains(key) {
+                changed.push(row);
+            } else {
+                new.push(row);
+            }
+        }
+        tables.update::<E>(&changed).await?;
+        tables.insert::<E>(&new).await?;
+        Ok(!self.changed.is_empty())
     }
 }
 
 /// Everything that a batch reads and writes. Rows are locked in one order by all: sessions, mails,
-/// kept answers, counters, each by its key.
+/// kept answers, counters, each by its key. What is not there cannot be locked: of two who insert the
+/// same row, the second is undone, and then finds it.
 pub(super) struct HeldRows {
-    sessions: Held<session::Model>,
-    mails: Held<delivery::Model>,
-    answers: Held<kept_answer::Model>,
+    sessions: Held<session::Entity>,
+    mails: Held<delivery::Entity>,
+    answers: Held<kept_answer::Entity>,
+    counters: Held<counters::Entity>,
     ledger: Ledger,
-    new_sessions: Vec<session::Model>,
-    new_mails: Vec<delivery::Model>,
 }
 
 impl HeldRows {
-    /// Reads and locks what these jobs name, and says whose counters each of them reads or writes.
-    pub(super) async fn load(
-        engine: Engine,
-        transaction: &DatabaseTransaction,
-        jobs: &[Job],
-    ) -> Result<(Self, Vec<BTreeSet<Subject>>), StoreError> {
-        let (mut sessions, mut mails) = (BTreeSet::new(), BTreeSet::new());
-        for job in jobs {
-            job.read(&mut sessions, &mut mails);
-        }
-        let onces = jobs.iter().filter_map(Job::once);
-        let keys = onces.map(|once| once.key.0.to_vec()).collect();
-
-        let of = delivery::Column::SessionId;
-        let sessions =
-            many::load_to_change::<session::Entity>(engine, transaction, ID, &sessions, SESSIONS)
-                .await?;
-        // After their sessions: whoever waits for one of those then reads the mail as it was left.
-        let mails =
-            many::load_to_change::<delivery::Entity>(engine, transaction, of, &mails, DELIVERIES)
-                .await?;
-        let mut held = Self {
-            sessions: Held::new(sessions, |row| &row.id),
-            mails: Held::new(mails, |row| &row.session_id),
-            answers: Held::new(
-                answers::load_to_change(engine, transaction, &keys).await?,
-                |row| &row.key,
-            ),
+    /// Reads and locks the sessions and mails that jobs name.
+    pub(super) async fn load(tables: &impl Tables, names: &Names) -> Result<Self, StoreError> {
+        Ok(Self {
+            sessions: Held::new(tables.lock::<session::Entity>(&names.sessions).await?),
+            mails: mails(tables, names).await?,
+            answers: Held::new(Vec::new()),
+            counters: Held::new(Vec::new()),
             ledger: Ledger::default(),
-            new_sessions: Vec::new(),
-            new_mails: Vec::new(),
-        };
-        let subjects: Vec<_> = jobs.iter().map(|job| held.subjects(job)).collect();
-        let all = subjects.iter().flatten().cloned().collect();
-        held.ledger = counters::load_to_change(engine, transaction, &all).await?;
-        Ok((held, subjects))
+        })
+    }
+
+    /// Reads and locks what sessions share, and says whose counters each of the jobs reads or writes.
+    ///
+    /// A statement does not see what was inserted while it waited, such as by a node that held the
+    /// row of the same project: what is missing is asked for once more, with the locks that it waited
+    /// for in hand.
+    pub(super) async fn load_shared(
+        &mut self,
+        tables: &impl Tables,
+        names: &Names,
+        jobs: &[Job],
+    ) -> Result<Vec<BTreeSet<Subject>>, StoreError> {
+        let subjects: Vec<_> = jobs.iter().map(|job| self.subjects(job)).collect();
+        let all = subjects.iter().flatten();
+        let all: BTreeSet<_> = all.map(|subject| subject.as_bytes().to_vec()).collect();
+        self.answers.find(tables, &names.answers).await?;
+        self.counters.find(tables, &all).await?;
+        if tables.may_wait() {
+            self.answers.find(tables, &names.answers).await?;
+            self.counters.find(tables, &all).await?;
+        }
+        let rows = self.counters.rows.values().cloned();
+        let rows: Result<Vec<_>, _> = rows.map(convert::counters::read).collect();
+        self.ledger = Ledger::new(rows?);
+        Ok(subjects)
     }
 
     /// Whose counters a job reads or writes.
@@ -107,12 +133,12 @@ impl HeldRows {
             Job::Apply(id, command, _) => {
                 command.subjects(self.recipient(&command.owner, id).as_ref())
             }
-            Job::Settle(..) => BTreeSet::new(),
+            Job::Settle(..) | Job::Claim(..) => BTreeSet::new(),
         }
     }
 
     fn session(&self, owner: &Owner, id: &SessionId) -> Option<&session::Model> {
-        let found = self.sessions.rows.get(&id.as_bytes()[..]);
+        let found = self.sessions.get(id.as_bytes());
         found.filter(|session| {
             session.project == owner.project.as_str() && session.mode == mode_number(owner.mode)
         })
@@ -145,12 +171,12 @@ impl HeldRows {
 
     /// The mail of a session as it stands now.
     pub(super) fn mail(&self, session: &SessionId) -> Option<&delivery::Model> {
-        self.mails.rows.get(&session.as_bytes()[..])
+        self.mails.get(session.as_bytes())
     }
 
     /// The answer that is kept under the key of a wish.
     pub(super) fn kept(&self, once: Option<Once>) -> Result<Option<KeptAnswer>, StoreError> {
-        let row = once.and_then(|once| self.answers.rows.get(&once.key.0[..]));
+        let row = once.and_then(|once| self.answers.get(&once.key.0));
         row.cloned().map(convert::kept_answer::read).transpose()
     }
 
@@ -160,18 +186,16 @@ impl HeldRows {
     }
 
     pub(super) fn put_session(&mut self, stored: &StoredSession) {
-        let row = convert::session::row(stored);
-        self.sessions.put(row.id.clone(), row);
+        self.sessions.put(convert::session::row(stored));
     }
 
     pub(super) fn put_mail(&mut self, mail: delivery::Model) {
-        self.mails.put(mail.session_id.clone(), mail);
+        self.mails.put(mail);
     }
 
     pub(super) fn keep(&mut self, answer: Option<&KeptAnswer>) {
         if let Some(answer) = answer {
-            let row = convert::kept_answer::row(answer);
-            self.answers.put(row.key.clone(), row);
+            self.answers.put(convert::kept_answer::row(answer));
         }
     }
 
@@ -181,40 +205,65 @@ impl HeldRows {
 
     /// A session that is new, with its mail.
     pub(super) fn open(&mut self, stored: &StoredSession) {
-        let mail = convert::delivery::row(stored.session.id(), &stored.delivery);
-        self.new_sessions.push(convert::session::row(stored));
-        self.new_mails.push(mail);
+        self.put_session(stored);
+        self.put_mail(convert::delivery::row(
+            stored.session.id(),
+            &stored.delivery,
+        ));
     }
 
-    /// Writes what changed, one statement a table, and says whether anything did.
-    pub(super) async fn save(
-        mut self,
-        engine: Engine,
-        transaction: &DatabaseTransaction,
-    ) -> Result<bool, StoreError> {
-        let sessions = self.sessions.changes();
-        let mails = self.mails.changes();
-        let answers = self.answers.changes();
+    /// Writes what changed, and says whether anything did.
+    pub(super) async fn save(mut self, tables: &impl Tables) -> Result<bool, StoreError> {
+        for (subject, counters) in self.ledger.changes() {
+            self.counters.put(convert::counters::row(subject, counters));
+        }
         let is_any = [
-            sessions.len(),
-            mails.len(),
-            answers.len(),
-            self.new_sessions.len(),
-        ] != [0; 4];
-        many::update::<session::Entity>(engine, transaction, &sessions, ID, &CHANGING).await?;
-        many::insert::<session::Entity>(engine, transaction, &self.new_sessions).await?;
-        let of = delivery::Column::SessionId;
-        many::update::<delivery::Entity>(
-            engine,
-            transaction,
-            &mails,
-            of,
-            &convert::delivery::CHANGING,
-        )
-        .await?;
-        many::insert::<delivery::Entity>(engine, transaction, &self.new_mails).await?;
-        answers::save(engine, transaction, &answers).await?;
-        let is_counted = counters::save(engine, transaction, &self.ledger).await?;
-        Ok(is_any || is_counted)
+            self.sessions.save(tables).await?,
+            self.mails.save(tables).await?,
+            self.answers.save(tables).await?,
+            self.counters.save(tables).await?,
+        ];
+        Ok(is_any.contains(&true))
     }
+}
+
+/// The mails of these sessions, and these other mails. Who changes a mail that waits, such as one who
+/// just tried to send it, need not hold its session; one that does not wait only changes with that.
+async fn mails(tables: &impl Tables, names: &Names) -> Result<Held<delivery::Entity>, StoreError> {
+    let mut to_lock = names.mails.clone();
+    let rest = names.sessions.difference(&to_lock).cloned().collect();
+    let mut mails = tables.read::<delivery::Entity>(&rest).await?;
+    mails.retain(|mail| {
+        let is_waiting = mail.state == QUEUED;
+        if is_waiting {
+            to_lock.insert(mail.session_id.clone());
+        }
+        !is_waiting
+    });
+    mails.extend(tables.lock::<delivery::Entity>(&to_lock).await?);
+    Ok(Held::new(mails))
+}
+
+/// Hands out mails that are due, as all that was written before left them, and says whether any was
+/// leased: one that cannot be read is too, or it would hold up the others.
+pub(super) async fn claim(
+    tables: &impl Tables,
+    claim: &Claim,
+) -> Result<(Vec<StoredSession>, bool), StoreError> {
+    let due = tables.due_mails(claim).await?;
+    let mut mails = tables.read::<delivery::Entity>(&due).await?;
+    for mail in &mut mails {
+        mail.lease_token = Some(claim.token.0.to_vec());
+        mail.lease_until = Some(claim.until.as_millis());
+    }
+    tables.update::<delivery::Entity>(&mails).await?;
+    // Read when nobody changes the mails any more: a mail and its session are of one moment.
+    let sessions = tables.read::<session::Entity>(&due).await?;
+    let mut sessions = Held::<session::Entity>::new(sessions).rows;
+    mails.sort_by_key(|mail| mail.due_at);
+    let readable = mails.into_iter().filter_map(|mail| {
+        let session = sessions.remove(&mail.session_id);
+        readable((mail, session))
+    });
+    Ok((readable.collect(), !due.is_empty()))
 }

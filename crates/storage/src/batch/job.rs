@@ -3,7 +3,10 @@
 use std::collections::BTreeSet;
 
 use otpost_domain::SessionId;
-use otpost_ports::{Admitted, Applied, Command, LeaseToken, Once, Opening, Settlement, StoreError};
+use otpost_ports::{
+    Action, Admitted, Applied, Claim, Command, LeaseToken, Opening, Settlement, StoreError,
+    StoredSession,
+};
 use tokio::sync::oneshot;
 
 /// A command of any kind, with the caller who waits for its answer.
@@ -14,38 +17,18 @@ pub(crate) enum Job {
     Apply(SessionId, Box<Command>, Reply<Applied>),
     /// What became of a mail that was leased.
     Settle(SessionId, LeaseToken, Settlement, Reply<bool>),
+    /// Mails to hand out.
+    Claim(Claim, Reply<Vec<StoredSession>>),
 }
 
 impl Job {
-    /// The wish to be carried out once, if there is one.
-    pub(super) fn once(&self) -> Option<Once> {
-        match self {
-            Self::Open(opening, _) => opening.once,
-            Self::Apply(_, command, _) => command.once,
-            Self::Settle(..) => None,
-        }
-    }
-
-    /// Adds the session that it reads, if it reads one, and the session whose mail it reads.
-    pub(super) fn read(&self, sessions: &mut BTreeSet<Vec<u8>>, mails: &mut BTreeSet<Vec<u8>>) {
-        match self {
-            Self::Open(..) => {}
-            Self::Apply(id, ..) => {
-                sessions.insert(id.as_bytes().to_vec());
-                mails.insert(id.as_bytes().to_vec());
-            }
-            Self::Settle(id, ..) => {
-                mails.insert(id.as_bytes().to_vec());
-            }
-        }
-    }
-
     /// Whether nobody waits for the answer any more.
     pub(crate) fn is_given_up(&self) -> bool {
         match self {
             Self::Open(_, reply) => reply.to.is_closed(),
             Self::Apply(.., reply) => reply.to.is_closed(),
             Self::Settle(.., reply) => reply.to.is_closed(),
+            Self::Claim(_, reply) => reply.to.is_closed(),
         }
     }
 
@@ -55,6 +38,7 @@ impl Job {
             Self::Open(_, reply) => reply.send(),
             Self::Apply(.., reply) => reply.send(),
             Self::Settle(.., reply) => reply.send(),
+            Self::Claim(_, reply) => reply.send(),
         }
     }
 
@@ -64,7 +48,42 @@ impl Job {
             Self::Open(_, reply) => reply.fail(error),
             Self::Apply(.., reply) => reply.fail(error),
             Self::Settle(.., reply) => reply.fail(error),
+            Self::Claim(_, reply) => reply.fail(error),
         }
+    }
+}
+
+/// The keys of the rows that jobs name.
+#[derive(Default)]
+pub(super) struct Names {
+    pub(super) sessions: BTreeSet<Vec<u8>>,
+    /// Mails that change, or whose sessions are not named.
+    pub(super) mails: BTreeSet<Vec<u8>>,
+    pub(super) answers: BTreeSet<Vec<u8>>,
+}
+
+impl Names {
+    pub(super) fn of(jobs: &[Job]) -> Self {
+        let mut names = Self::default();
+        for job in jobs {
+            let once = match job {
+                Job::Open(opening, _) => opening.once,
+                Job::Apply(id, command, _) => {
+                    names.sessions.insert(id.as_bytes().to_vec());
+                    if let Action::Resend(_) = command.action {
+                        names.mails.insert(id.as_bytes().to_vec());
+                    }
+                    command.once
+                }
+                Job::Settle(id, ..) => {
+                    names.mails.insert(id.as_bytes().to_vec());
+                    None
+                }
+                Job::Claim(..) => None,
+            };
+            names.answers.extend(once.map(|once| once.key.0.to_vec()));
+        }
+        names
     }
 }
 

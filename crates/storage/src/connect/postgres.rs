@@ -7,6 +7,7 @@ use sea_orm::sqlx::postgres::PgConnectOptions;
 
 use super::health::{Health, refuse_read_only};
 use super::{Connections, options, text, version};
+use crate::batch::Place;
 use crate::engine::Engine;
 use crate::location::postgres::Server;
 use crate::server_settings::{ISOLATION, SETTINGS};
@@ -57,6 +58,10 @@ pub(super) async fn connect(
     Ok(Connections {
         engine,
         writer: connections.clone(),
+        batches: Place::Server {
+            engine,
+            connections: connections.clone(),
+        },
         reader: connections,
     })
 }

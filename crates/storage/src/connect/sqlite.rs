@@ -1,32 +1,38 @@
 //! Opens the connections to SQLite: one that writes, some that read.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use sea_orm::sqlx::Connection;
-use sea_orm::sqlx::sqlite::{SqliteJournalMode, SqliteSynchronous};
 use sea_orm::{Database, DatabaseConnection, DbErr};
 
+use super::writer::FileWriter;
 use super::{Connections, options, text, version};
 use crate::ConnectError;
+use crate::batch::Place;
 use crate::engine::Engine;
 use crate::location::sqlite::File;
 
 /// How long SQLite waits for a lock that another process holds.
-const BUSY: Duration = Duration::from_millis(700);
+pub(super) const BUSY: Duration = Duration::from_millis(700);
 
 const READERS: u32 = 4;
 
-/// What the connection that writes keeps of the file: the upper pages of every tree, so that a
-/// commit reads little more than the leaves. Below zero it is in KiB.
-const CACHE: &str = "-8192";
+/// After so many pages, 64 MiB of them, what was committed is brought from the log of the database into
+/// its file. Commits wait for it: seldom, for a page that many of them changed is brought over once.
+const CHECKPOINT: &str = "16384";
 
-/// So many rows go from the thread of a connection to the program at once: a batch of commands reads
-/// 256, and each time that either waits for the other costs both.
-const ROWS_BUFFERED: usize = 256;
-
-/// So many statements stay prepared: those of batches alone are some ninety, for each has a text for
-/// every power of two rows.
-const STATEMENTS_KEPT: usize = 256;
+/// What each connection that writes is told.
+pub(super) const PRAGMAS: [(&str, &str); 6] = [
+    ("journal_mode", "WAL"),
+    ("synchronous", "FULL"),
+    ("foreign_keys", "ON"),
+    // What is erased is overwritten, in the file too.
+    ("secure_delete", "ON"),
+    // What is rewritten passes through no other file.
+    ("temp_store", "MEMORY"),
+    ("wal_autocheckpoint", CHECKPOINT),
+];
 
 /// What a connection is for.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -44,10 +50,13 @@ pub(super) async fn connect(url: &str, file: &File) -> Result<Connections, Conne
     if !version::is_new_enough(&found) {
         return Err(ConnectError::TooOld { found });
     }
+    let batches = FileWriter::open(file, writer.clone());
+    let batches = batches.map_err(|error| ConnectError::Driver(error.into()))?;
     Ok(Connections {
         engine: Engine::Sqlite,
         writer,
         reader,
+        batches: Place::File(Arc::new(batches)),
     })
 }
 
@@ -63,22 +72,14 @@ async fn pool(url: &str, role: Role) -> Result<DatabaseConnection, DbErr> {
         .max_lifetime(None)
         .test_before_acquire(false)
         .map_sqlx_sqlite_opts(move |options| {
-            options
-                .journal_mode(SqliteJournalMode::Wal)
-                .synchronous(SqliteSynchronous::Full)
-                .foreign_keys(true)
-                .busy_timeout(BUSY)
-                .row_buffer_size(ROWS_BUFFERED)
-                .statement_cache_capacity(STATEMENTS_KEPT)
-                // What is erased is overwritten, in the file too.
-                .pragma("secure_delete", "ON")
-                // What is rewritten passes through no other file.
-                .pragma("temp_store", "MEMORY")
-                .pragma(
-                    "cache_size",
-                    if role == Role::Write { CACHE } else { "-2000" },
-                )
-                .pragma("query_only", if role == Role::Read { "ON" } else { "OFF" })
+            let options = options.busy_timeout(BUSY);
+            let options = PRAGMAS.iter().fold(options, |options, (name, value)| {
+                options.pragma(*name, *value)
+            });
+            match role {
+                Role::Write => options,
+                Role::Read => options.pragma("query_only", "ON"),
+            }
         })
         .map_sqlx_sqlite_before_acquire(move |connection, _| {
             // A full or failing disk makes SQLite roll back by itself, and the driver then counts
@@ -91,8 +92,6 @@ async fn pool(url: &str, role: Role) -> Result<DatabaseConnection, DbErr> {
 
 #[cfg(test)]
 pub(crate) mod tests {
-    use std::sync::Arc;
-
     use otpost_ports::{Admitted, SessionStore, StoreError};
     use otpost_testkit::{FakeVault, sample};
     use sea_orm::{ConnectionTrait, DbBackend, Statement, TransactionTrait};
@@ -101,7 +100,8 @@ pub(crate) mod tests {
     use super::*;
     use crate::{Settings, Storage};
 
-    async fn file() -> (TempDir, Storage) {
+    /// A migrated database in a folder that goes with it.
+    pub(crate) async fn file() -> (TempDir, Storage) {
         let folder = TempDir::new().unwrap();
         let path = folder.path().join("otpost.db");
         let url = format!("sqlite://{}?mode=rwc", path.display());
@@ -158,6 +158,23 @@ pub(crate) mod tests {
                 assert_eq!(pragma(connection, name).await, expected, "{name}");
             }
         }
+        writer.rollback().await.unwrap();
+
+        on_the_lane(&storage, |connection| {
+            for (name, expected) in [
+                ("journal_mode", "wal"),
+                ("synchronous", "2"),
+                ("foreign_keys", "1"),
+                ("secure_delete", "1"),
+                ("temp_store", "2"),
+                ("query_only", "0"),
+            ] {
+                let sql = format!("SELECT CAST({name} AS TEXT) FROM pragma_{name}");
+                let told = connection.query_row(&sql, (), |row| row.get::<_, String>(0));
+                assert_eq!(told.unwrap(), expected, "{name}");
+            }
+        })
+        .await;
     }
 
     #[tokio::test]
@@ -180,6 +197,32 @@ pub(crate) mod tests {
         storage.begin().await.unwrap();
     }
 
+    /// Lets the file grow to so many pages, whoever writes.
+    async fn allow(storage: &Storage, pages: &str) {
+        let full = format!("PRAGMA max_page_count = {pages}");
+        storage.writer.execute_unprepared(&full).await.unwrap();
+        on_the_lane(storage, move |connection| {
+            connection.execute_batch(&full).unwrap();
+        })
+        .await;
+    }
+
+    /// Does `work` on the connection on which commands are committed.
+    async fn on_the_lane(
+        storage: &Storage,
+        work: impl FnOnce(&rusqlite::Connection) + Send + 'static,
+    ) {
+        let Place::File(writer) = &storage.place else {
+            panic!("it is a file");
+        };
+        let work = |transaction: &rusqlite::Transaction<'_>, (): &mut ()| {
+            work(transaction);
+            Ok(false)
+        };
+        let until = tokio::time::Instant::now() + Duration::from_secs(5);
+        assert!(writer.transaction((), until, work).await.1.is_ok());
+    }
+
     async fn url(storage: &Storage) -> String {
         let query = Statement::from_string(
             DbBackend::Sqlite,
@@ -193,8 +236,7 @@ pub(crate) mod tests {
     async fn a_full_disk_is_told_leaves_nothing_half_and_heals() {
         let (_folder, storage) = file().await;
         let pages = pragma(&storage.writer, "page_count").await;
-        let full = format!("PRAGMA max_page_count = {pages}");
-        storage.writer.execute_unprepared(&full).await.unwrap();
+        allow(&storage, &pages).await;
 
         let vault = FakeVault::new();
         let mut kept = 0;
@@ -208,16 +250,21 @@ pub(crate) mod tests {
         assert!(matches!(refused, StoreError::Unavailable(_)), "{refused:?}");
         assert!(refused.to_string().contains("full"), "{refused}");
 
-        // The driver still counts the transaction that SQLite ended by itself. A BEGIN that took it
-        // at its word would be a savepoint, and take no lock.
+        // The same on the connection of all others. The driver then still counts the transaction that
+        // SQLite ended by itself: a BEGIN that took it at its word would be a savepoint, and take no
+        // lock.
+        let transaction = storage.begin().await.unwrap();
+        let fill = "CREATE TABLE filling AS SELECT zeroblob(1000000) AS bytes";
+        let refused = transaction.execute_unprepared(fill).await;
+        assert!(refused.unwrap_err().to_string().contains("full"));
+        drop(transaction);
         let transaction = storage.begin().await.unwrap();
         let other = pool(&url(&storage).await, Role::Write).await.unwrap();
         let second = other.execute_unprepared("DELETE FROM sessions").await;
         assert!(second.unwrap_err().to_string().contains("locked"));
         transaction.rollback().await.unwrap();
 
-        let room = "PRAGMA max_page_count = 1000000";
-        storage.writer.execute_unprepared(room).await.unwrap();
+        allow(&storage, "1000000").await;
         let opened = storage.open(sample::opening(&vault, 200)).await;
         assert!(matches!(opened, Ok(Admitted::Open(_))), "{opened:?}");
         for table in ["sessions", "deliveries"] {

@@ -8,7 +8,7 @@ use crate::entity::counters::Model;
 
 pub(crate) const COUNTERS: Table = Table("counters");
 
-/// When a row was used that was only made to be locked.
+/// What stands for "never" in the column of when a row was used.
 const NEVER: i64 = 0;
 
 /// The row of `subject`.

@@ -4,7 +4,7 @@ use otpost_domain::{SessionId, Timestamp};
 use otpost_ports::{Delivery, DeliveryState, MessageId, Reply, StoreError};
 
 use super::Table;
-use crate::entity::delivery::{Column, Model};
+use crate::entity::delivery::Model;
 
 pub(crate) const DELIVERIES: Table = Table("deliveries");
 
@@ -14,19 +14,6 @@ pub(crate) const SENT: i16 = 1;
 pub(crate) const FAILED: i16 = 2;
 /// Failed, and done with for an operator too.
 pub(crate) const DROPPED: i16 = 3;
-
-/// What changes of a mail.
-pub(crate) const CHANGING: [Column; 9] = [
-    Column::Message,
-    Column::Generation,
-    Column::State,
-    Column::DueAt,
-    Column::Tries,
-    Column::LeaseToken,
-    Column::LeaseUntil,
-    Column::ReplyCode,
-    Column::ReplyEnhanced,
-];
 
 /// The row of a mail that nobody has leased, and of which no relay has said anything.
 pub(crate) fn row(session: &SessionId, delivery: &Delivery) -> Model {

@@ -15,8 +15,16 @@ use crate::ConnectError;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct File {
     pub(crate) path: PathBuf,
-    /// Whether a missing one is created.
-    is_created: bool,
+    pub(crate) mode: Mode,
+}
+
+/// What may be done to a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Mode {
+    Read,
+    Write,
+    /// Written, and created where it is missing.
+    Create,
 }
 
 impl File {
@@ -29,9 +37,10 @@ impl File {
             None => (rest, None),
         };
         let name = name.strip_prefix("//").unwrap_or(name);
-        let is_created = match parameters {
-            None | Some("mode=rw" | "mode=ro") => false,
-            Some("mode=rwc") => true,
+        let mode = match parameters {
+            Some("mode=ro") => Mode::Read,
+            None | Some("mode=rw") => Mode::Write,
+            Some("mode=rwc") => Mode::Create,
             Some(_) => return Err(ConnectError::Parameter),
         };
         match name {
@@ -42,7 +51,7 @@ impl File {
                     .parse()
                     .map_err(|error| ConnectError::Driver(Box::new(error)))?;
                 let path = options.get_filename().to_owned();
-                Ok(Self { path, is_created })
+                Ok(Self { path, mode })
             }
         }
     }
@@ -50,7 +59,7 @@ impl File {
     /// Creates the file where it is missing and wanted, before SQLite does with the permissions
     /// of the process: it holds personal data, sealed, and SQLite gives its log the same mode.
     pub(crate) fn prepare(&self) -> Result<(), ConnectError> {
-        if !self.is_created {
+        if self.mode != Mode::Create {
             return Ok(());
         }
         create_private(&self.path).map_err(|source| ConnectError::Create {
@@ -75,19 +84,19 @@ mod tests {
 
     #[test]
     fn a_url_names_a_file() {
-        let file = |path: &str, is_created| File {
+        let file = |path: &str, mode| File {
             path: path.into(),
-            is_created,
+            mode,
         };
         for (url, expected) in [
-            ("sqlite:otpost.db", file("otpost.db", false)),
-            ("sqlite://otpost.db?mode=rw", file("otpost.db", false)),
-            ("sqlite://otpost.db?mode=ro", file("otpost.db", false)),
+            ("sqlite:otpost.db", file("otpost.db", Mode::Write)),
+            ("sqlite://otpost.db?mode=rw", file("otpost.db", Mode::Write)),
+            ("sqlite://otpost.db?mode=ro", file("otpost.db", Mode::Read)),
             (
                 "sqlite:///var/lib/otpost.db?mode=rwc",
-                file("/var/lib/otpost.db", true),
+                file("/var/lib/otpost.db", Mode::Create),
             ),
-            ("sqlite://a%20b.db?mode=rwc", file("a b.db", true)),
+            ("sqlite://a%20b.db?mode=rwc", file("a b.db", Mode::Create)),
         ] {
             assert_eq!(File::parse(url).unwrap(), expected, "{url}");
         }

@@ -8,12 +8,15 @@ use std::task::Poll;
 use std::time::Instant;
 
 use otpost_domain::{Timestamp, Verdict};
-use otpost_ports::{Admitted, Applied, Opening, Outcome, SessionStore, StoreError};
+use otpost_ports::{
+    Admitted, Applied, Claim, DeliveryState, LeaseToken, MessageId, Opening, Outbox, Outcome,
+    SessionStore, Settlement, StoreError,
+};
 use otpost_storage::Storage;
 use otpost_testkit::sample::{self, NOON};
 
 use crate::counted::{charges, opening, quotas};
-use crate::support::{Place, TOLD, assert_unavailable, find, value};
+use crate::support::{Place, TOLD, assert_unavailable, find, judged, value};
 
 macro_rules! on_both_in_one_thread {
     ($($test:ident)*) => {
@@ -45,6 +48,8 @@ on_both_in_one_thread! {
     who_leaves_the_line_changes_nothing
     beyond_the_line_callers_are_refused_at_once_and_nothing_happens
     charges_of_one_commit_add_up
+    what_became_of_a_mail_is_written_also_where_callers_are_refused
+    a_mail_is_handed_out_as_the_command_before_it_left_it
 }
 
 const SESSIONS: &str = "SELECT COUNT(*) FROM sessions";
@@ -220,4 +225,64 @@ async fn what_waits_together_is_one_transaction() {
         let commits = format!("SELECT COUNT(DISTINCT xmin::text) FROM {table}");
         assert_eq!(value::<i64>(&other, &commits).await, 1, "{table}");
     }
+}
+
+const TOKEN: LeaseToken = LeaseToken([7; 16]);
+
+/// All mails that are due a minute after noon.
+fn all_due() -> Claim {
+    let now = NOON.plus_secs(60);
+    Claim {
+        token: TOKEN,
+        now,
+        until: now.plus_secs(60),
+        limit: 9,
+    }
+}
+
+async fn what_became_of_a_mail_is_written_also_where_callers_are_refused(place: Place) {
+    let storage = place.storage().await;
+    let (opening, _) = place.open(&storage, 1).await;
+    let id = *opening.session.id();
+    assert_eq!(storage.claim(all_due()).await.unwrap().len(), 1);
+
+    // The line is full before the first of it has its turn.
+    let callers: Vec<_> = (0..2_000)
+        .map(|number| tokio::spawn(open(storage.clone(), one_of_many(&place, number))))
+        .collect();
+    let settled = tokio::spawn({
+        let storage = storage.clone();
+        async move { storage.settle(&id, TOKEN, Settlement::Sent).await }
+    });
+
+    let mut refused = 0;
+    for caller in callers {
+        refused += usize::from(!is_open(&caller.await.unwrap()));
+    }
+    assert!(refused >= 900, "{refused}");
+    assert!(settled.await.unwrap().unwrap());
+    let stored = find(&storage, &id).await;
+    assert_eq!(stored.delivery.state, DeliveryState::Sent);
+}
+
+async fn a_mail_is_handed_out_as_the_command_before_it_left_it(place: Place) {
+    let storage = place.storage().await;
+    let (opening, _) = place.open(&storage, 1).await;
+    let id = *opening.session.id();
+    assert_eq!(storage.claim(all_due()).await.unwrap().len(), 1);
+    assert!(storage.settle(&id, TOKEN, Settlement::Sent).await.unwrap());
+    // Another one, so that there is something to claim before the resend is committed.
+    place.open(&storage, 2).await;
+
+    // In one commit: another mail for the first session, and the mails that are due.
+    let again = sample::resend(9, NOON.plus_secs(59));
+    let (queued, claimed) = tokio::join!(storage.apply(&id, again), storage.claim(all_due()));
+
+    let queued = judged(queued).stored;
+    let claimed = claimed.unwrap();
+    let mail = claimed.iter().find(|stored| *stored.session.id() == id);
+    let mail = mail.expect("it was queued in this commit, or before");
+    assert_eq!(mail.delivery.message, MessageId([9; 16]));
+    assert_eq!(mail.session, queued.session);
+    assert_eq!(claimed.len(), 2);
 }

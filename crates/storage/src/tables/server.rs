@@ -1,0 +1,229 @@
+//! The tables of a server: one statement for all rows, with an array for each column, and so one text
+//! for any number of rows.
+
+use std::collections::BTreeSet;
+use std::fmt::Write;
+
+use otpost_ports::{Claim, StoreError};
+use sea_orm::sea_query::{ArrayType, Expr, LockBehavior, LockType, PgFunc};
+use sea_orm::{
+    ColumnTrait, ConnectionTrait, DatabaseTransaction, DbBackend, DbErr, EntityTrait, ExprTrait,
+    Iterable, ModelTrait, QueryFilter, QueryOrder, QuerySelect, Select, Statement, Value,
+};
+
+use super::{Keyed, Tables, list, name, table};
+use crate::convert::delivery::DELIVERIES;
+use crate::entity::delivery;
+use crate::error::{Overtaken, reading, unavailable};
+use crate::outbox::due_mails;
+
+impl Tables for DatabaseTransaction {
+    async fn read<E: Keyed>(&self, keys: &BTreeSet<Vec<u8>>) -> Result<Vec<E::Model>, StoreError> {
+        all::<E>(self, with_keys::<E>(keys), keys).await
+    }
+
+    async fn lock<E: Keyed>(&self, keys: &BTreeSet<Vec<u8>>) -> Result<Vec<E::Model>, StoreError> {
+        all::<E>(self, with_keys::<E>(keys).lock_exclusive(), keys).await
+    }
+
+    fn may_wait(&self) -> bool {
+        true
+    }
+
+    async fn insert<E: Keyed>(&self, rows: &[E::Model]) -> Result<(), StoreError> {
+        let columns: Vec<E::Column> = E::Column::iter().collect();
+        let names = list(&columns, str::to_owned);
+        let table = table::<E>();
+        let written = write::<E>(self, rows, &columns, |source| {
+            let on_conflict = if E::IS_SHARED {
+                " ON CONFLICT DO NOTHING"
+            } else {
+                ""
+            };
+            format!("INSERT INTO {table} ({names}) {source}{on_conflict}")
+        });
+        match written.await? {
+            Written::All => Ok(()),
+            Written::Some => Err(unavailable(Overtaken)),
+        }
+    }
+
+    async fn update<E: Keyed>(&self, rows: &[E::Model]) -> Result<(), StoreError> {
+        let mut columns = E::changing();
+        let changes = list(&columns, |column| format!("{column} = new.{column}"));
+        columns.push(E::KEY);
+        let names = list(&columns, str::to_owned);
+        let (table, key) = (table::<E>(), name(E::KEY));
+        let written = write::<E>(self, rows, &columns, |source| {
+            format!(
+                "WITH new ({names}) AS ({source}) UPDATE {table} SET {changes} FROM new \
+                 WHERE {table}.{key} = new.{key}"
+            )
+        });
+        match written.await? {
+            Written::All => Ok(()),
+            Written::Some => Err(unavailable(DbErr::RecordNotUpdated)),
+        }
+    }
+
+    async fn due_mails(&self, claim: &Claim) -> Result<BTreeSet<Vec<u8>>, StoreError> {
+        let ids: Vec<Vec<u8>> = due_mails(claim.now, claim.limit)
+            .select_only()
+            .column(delivery::Column::SessionId)
+            .lock_with_behavior(LockType::Update, LockBehavior::SkipLocked)
+            .into_tuple()
+            .all(self)
+            .await
+            .map_err(reading(DELIVERIES.0))?;
+        Ok(ids.into_iter().collect())
+    }
+}
+
+/// What is found of these keys; without any, nothing is asked.
+async fn all<E: Keyed>(
+    transaction: &DatabaseTransaction,
+    rows: Select<E>,
+    keys: &BTreeSet<Vec<u8>>,
+) -> Result<Vec<E::Model>, StoreError> {
+    if keys.is_empty() {
+        return Ok(Vec::new());
+    }
+    rows.all(transaction).await.map_err(reading(E::TABLE.0))
+}
+
+/// The rows with one of these keys, in their order.
+fn with_keys<E: Keyed>(keys: &BTreeSet<Vec<u8>>) -> Select<E> {
+    let keys: Vec<Vec<u8>> = keys.iter().cloned().collect();
+    E::find()
+        .filter(Expr::col((E::default(), E::KEY)).eq(PgFunc::any(keys)))
+        .order_by_asc(E::KEY)
+}
+
+/// Rows as a part of a statement, and its parameters.
+struct Source {
+    sql: String,
+    values: Vec<Value>,
+}
+
+/// How many of the rows a statement wrote.
+enum Written {
+    All,
+    Some,
+}
+
+/// Carries out what `statement` makes of all rows.
+async fn write<E: EntityTrait>(
+    transaction: &DatabaseTransaction,
+    rows: &[E::Model],
+    columns: &[E::Column],
+    statement: impl Fn(&str) -> String,
+) -> Result<Written, StoreError> {
+    if rows.is_empty() {
+        return Ok(Written::All);
+    }
+    let source = arrays::<E>(rows, columns);
+    let sql = statement(&source.sql);
+    let statement = Statement::from_sql_and_values(DbBackend::Postgres, sql, source.values);
+    let written = transaction.execute_raw(statement).await;
+    let written = written.map_err(unavailable)?.rows_affected();
+    Ok(if usize::try_from(written) == Ok(rows.len()) {
+        Written::All
+    } else {
+        Written::Some
+    })
+}
+
+/// An array for each column. The driver knows no array with an absent value in it: a last one has a
+/// bit for each value of a row that is absent.
+fn arrays<E: EntityTrait>(rows: &[E::Model], columns: &[E::Column]) -> Source {
+    let mut absent = vec![0_i64; rows.len()];
+    let (mut named, mut shown, mut types) = (String::new(), String::new(), String::new());
+    let mut values = Vec::with_capacity(columns.len() + 1);
+    for (place, column) in columns.iter().enumerate() {
+        let mut array = Array::default();
+        for (row, absent) in rows.iter().zip(&mut absent) {
+            if array.push(row.get(*column)).is_absent() {
+                *absent |= 1 << place;
+            }
+        }
+        let (column, number) = (name(*column), place + 1);
+        let comma = if place == 0 { "" } else { ", " };
+        // Writing to a text never fails.
+        let _ = write!(named, "{column}, ");
+        let _ = write!(types, "${number}::{}, ", array.type_name());
+        let _ = if is_optional::<E>(columns[place]) {
+            let bit = 1_i64 << place;
+            write!(
+                shown,
+                "{comma}CASE WHEN absent & {bit} = 0 THEN {column} END"
+            )
+        } else {
+            write!(shown, "{comma}{column}")
+        };
+        values.push(array.into_value());
+    }
+    let number = columns.len() + 1;
+    values.push(absent.into());
+    Source {
+        sql: format!(
+            "SELECT {shown} FROM UNNEST({types}${number}::bigint[]) AS row ({named}absent)"
+        ),
+        values,
+    }
+}
+
+/// The values of one column.
+#[derive(Default)]
+struct Array {
+    kind: Option<ArrayType>,
+    values: Vec<Value>,
+}
+
+/// Whether a value that was pushed was one.
+enum Pushed {
+    Present,
+    Absent,
+}
+
+impl Pushed {
+    fn is_absent(&self) -> bool {
+        matches!(self, Self::Absent)
+    }
+}
+
+impl Array {
+    fn push(&mut self, value: Value) -> Pushed {
+        let (kind, value, pushed) = match value {
+            Value::Bytes(None) => (ArrayType::Bytes, Vec::<u8>::new().into(), Pushed::Absent),
+            Value::String(None) => (ArrayType::String, "".into(), Pushed::Absent),
+            Value::SmallInt(None) => (ArrayType::SmallInt, 0_i16.into(), Pushed::Absent),
+            Value::BigInt(None) => (ArrayType::BigInt, 0_i64.into(), Pushed::Absent),
+            Value::Bool(None) => (ArrayType::Bool, false.into(), Pushed::Absent),
+            present => (present.array_type(), present, Pushed::Present),
+        };
+        self.kind.get_or_insert(kind);
+        self.values.push(value);
+        pushed
+    }
+
+    fn type_name(&self) -> &'static str {
+        match self.kind {
+            Some(ArrayType::SmallInt) => "smallint[]",
+            Some(ArrayType::BigInt) => "bigint[]",
+            Some(ArrayType::Bool) => "boolean[]",
+            Some(ArrayType::String) => "text[]",
+            _ => "bytea[]",
+        }
+    }
+
+    fn into_value(self) -> Value {
+        let kind = self.kind.unwrap_or(ArrayType::Bytes);
+        Value::Array(kind, Some(Box::new(self.values)))
+    }
+}
+
+/// Whether a value of this column may be absent: such a definition stays the same when told so.
+fn is_optional<E: EntityTrait>(column: E::Column) -> bool {
+    let definition = column.def();
+    definition == definition.clone().nullable()
+}
