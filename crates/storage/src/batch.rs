@@ -95,7 +95,7 @@ impl Batches {
         self: &Arc<Self>,
         mut jobs: Vec<Job>,
         until: Instant,
-        turn: Option<Turn>,
+        turn: &mut Option<Turn>,
     ) -> (Vec<Job>, Result<(), Failure>) {
         match &self.place {
             Place::File(writer) => {
@@ -124,10 +124,11 @@ impl Batches {
         engine: Engine,
         connections: &DatabaseConnection,
         jobs: &mut [Job],
-        turn: Option<Turn>,
+        turn: &mut Option<Turn>,
     ) -> Result<(), Failure> {
-        // One that is tried again begins after the last. A command that is tried alone may wait for
-        // somebody else's lock, and nobody waits for it.
+        // One that is tried again after its turn begins after the last, for that may wait for it with
+        // rows in hand. A command that is tried alone may wait for somebody else's lock, and nobody
+        // waits for it.
         let is_next = turn.is_some();
         let is_alone = jobs.len() == 1;
         let after_last = if is_next || is_alone {
@@ -155,7 +156,7 @@ impl Batches {
         match carried_out.await {
             Ok((true, last)) => {
                 // While this one is brought to the disk, the next can read.
-                drop(turn);
+                *turn = None;
                 let ended = end(transaction).await.map_err(Failure::of);
                 drop(last);
                 ended

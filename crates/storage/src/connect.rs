@@ -37,12 +37,16 @@ pub(crate) async fn connect(settings: &Settings) -> Result<Connections, ConnectE
     }
 }
 
-/// What connections to either have in common: nothing of a statement is logged.
+/// What connections to either have in common: nothing of a statement is logged, and none is closed
+/// for its age by the driver. Its task for that counts the idle ones, and where that races with their
+/// use the count runs below zero: the task then holds a thread for ever (sqlx 0.9.0).
 fn options(url: &str, connections_max: u32) -> ConnectOptions {
     let mut options = ConnectOptions::new(url);
     options
         .max_connections(connections_max)
         .acquire_timeout(LINE)
+        .idle_timeout(None)
+        .max_lifetime(None)
         .sqlx_logging(false)
         .record_stmt_in_spans(false);
     options

@@ -173,7 +173,7 @@ fn carry_out(
             }
             let is_alone = jobs.len() == 1;
             let ended;
-            (jobs, ended) = batches.commit(jobs, until, turn.take()).await;
+            (jobs, ended) = batches.commit(jobs, until, &mut turn).await;
             tries += 1;
             match ended {
                 Ok(()) => return jobs.into_iter().for_each(Job::answer),

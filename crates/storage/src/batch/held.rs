@@ -11,6 +11,7 @@ use super::job::{Job, Names};
 use crate::convert::delivery::{DELIVERIES, QUEUED};
 use crate::convert::{self, mode_number};
 use crate::entity::{counters, delivery, kept_answer, session};
+use crate::error::{Overtaken, unavailable};
 use crate::outbox::readable;
 use crate::rows::Rows;
 use crate::tables::{Keyed, Tables};
@@ -47,6 +48,16 @@ impl<E: Keyed> Held<E> {
             self.rows.insert(E::key(&row).clone(), row);
         }
         Ok(())
+    }
+
+    /// Whether any of these rows is there that was not when they were asked for.
+    async fn are_there_more(
+        &self,
+        tables: &impl Tables,
+        keys: &BTreeSet<Vec<u8>>,
+    ) -> Result<bool, StoreError> {
+        let missing = keys.difference(&self.stored).cloned().collect();
+        Ok(!tables.read::<E>(&missing).await?.is_empty())
     }
 
     fn get(&self, key: &[u8]) -> Option<&E::Model> {
@@ -102,9 +113,9 @@ impl HeldRows {
 
     /// Reads and locks what sessions share, and says whose counters each of the jobs reads or writes.
     ///
-    /// A statement does not see what was inserted while it waited, such as by a node that held the
-    /// row of the same project: what is missing is asked for once more, with the locks that it waited
-    /// for in hand.
+    /// A statement does not see what was inserted while it waited. So the rows of projects, which come
+    /// first in the order, are locked by a statement of their own: whoever waits for a batch of the
+    /// same project then sees all that it left.
     pub(super) async fn load_shared(
         &mut self,
         tables: &impl Tables,
@@ -113,13 +124,14 @@ impl HeldRows {
     ) -> Result<Vec<BTreeSet<Subject>>, StoreError> {
         let subjects: Vec<_> = jobs.iter().map(|job| self.subjects(job)).collect();
         let all = subjects.iter().flatten();
-        let all: BTreeSet<_> = all.map(|subject| subject.as_bytes().to_vec()).collect();
+        let mut projects: BTreeSet<_> = all.map(|subject| subject.as_bytes().to_vec()).collect();
+        let others = projects.split_off(Subject::recipients().start.as_bytes());
         self.answers.find(tables, &names.answers).await?;
-        self.counters.find(tables, &all).await?;
-        if tables.may_wait() {
-            self.answers.find(tables, &names.answers).await?;
-            self.counters.find(tables, &all).await?;
+        self.counters.find(tables, &projects).await?;
+        if tables.may_wait() && self.answers.are_there_more(tables, &names.answers).await? {
+            return Err(unavailable(Overtaken));
         }
+        self.counters.find(tables, &others).await?;
         let rows = self.counters.rows.values().cloned();
         let rows: Result<Vec<_>, _> = rows.map(convert::counters::read).collect();
         self.ledger = Ledger::new(rows?);

@@ -17,6 +17,9 @@ use crate::{ConnectError, Settings};
 /// what a server takes for a commit may be several times what a disk does.
 const LINE: Duration = Duration::from_millis(1_500);
 
+/// How old a connection gets: what a server keeps for one grows.
+const AGE_MAX: Duration = Duration::from_mins(30);
+
 pub(super) async fn connect(
     settings: &Settings,
     server: Server,
@@ -42,9 +45,11 @@ pub(super) async fn connect(
                     let health = before.clone();
                     Box::pin(async move { health.before_use(connection, times.idle_for).await })
                 })
-                .after_release(move |connection, _| {
+                .after_release(move |connection, times| {
                     let health = after.clone();
-                    Box::pin(async move { health.after_use(connection).await })
+                    Box::pin(async move {
+                        Ok(times.age < AGE_MAX && health.after_use(connection).await?)
+                    })
                 })
         });
     let connections = Database::connect(options).await?;

@@ -67,9 +67,6 @@ async fn pool(url: &str, role: Role) -> Result<DatabaseConnection, DbErr> {
     };
     let mut options = options(url, connections_max);
     options
-        // A connection to a file does not age.
-        .idle_timeout(None)
-        .max_lifetime(None)
         .test_before_acquire(false)
         .map_sqlx_sqlite_opts(move |options| {
             let options = options.busy_timeout(BUSY);

@@ -168,7 +168,12 @@ impl Place {
     /// A second program's one connection.
     pub(crate) async fn other(&self) -> DatabaseConnection {
         let mut options = ConnectOptions::new(self.settings().url);
-        options.max_connections(1).sqlx_logging(false);
+        options
+            .max_connections(1)
+            .sqlx_logging(false)
+            // As the product: without the driver's task, which may hold a thread for ever.
+            .idle_timeout(None)
+            .max_lifetime(None);
         sea_orm::Database::connect(options).await.unwrap()
     }
 

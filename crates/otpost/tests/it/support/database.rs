@@ -20,7 +20,12 @@ impl Scan {
     /// The database at a URL.
     pub(crate) async fn at(url: &str) -> Self {
         let mut options = ConnectOptions::new(url);
-        options.max_connections(1).sqlx_logging(false);
+        options
+            .max_connections(1)
+            .sqlx_logging(false)
+            // As the product: without the driver's task, which may hold a thread for ever.
+            .idle_timeout(None)
+            .max_lifetime(None);
         Self {
             connection: Database::connect(options).await.unwrap(),
         }
