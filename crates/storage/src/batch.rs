@@ -225,8 +225,7 @@ impl Batches {
         if let Admitted::Open(_) = &admitted {
             let answer = opening.kept(&*self.vault)?;
             held.open(&StoredSession::from(opening.clone()));
-            held.count(ledger);
-            held.keep(answer.as_ref());
+            held.count(ledger, answer.as_ref());
         }
         Ok(admitted)
     }
@@ -251,8 +250,7 @@ impl Batches {
                 counted,
                 kept,
             } => {
-                held.count(ledger);
-                held.keep(kept.as_ref());
+                held.count(ledger, kept.as_ref());
                 Applied::KeyReused(counted)
             }
             Decided::NotFound {
@@ -260,8 +258,7 @@ impl Batches {
                 counted,
                 kept,
             } => {
-                held.count(ledger);
-                held.keep(kept.as_ref());
+                held.count(ledger, kept.as_ref());
                 Applied::NotFound(counted)
             }
             Decided::Judged(decision) => {
@@ -303,8 +300,7 @@ fn judged(held: &mut HeldRows, decision: Decision, at: Timestamp) -> Judged {
         stored.delivery = delivery;
         held.put_mail(row);
     }
-    held.count(ledger);
-    held.keep(kept.as_ref());
+    held.count(ledger, kept.as_ref());
     Judged {
         stored,
         outcome,

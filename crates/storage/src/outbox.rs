@@ -125,7 +125,7 @@ fn unsent(state: i16, query: &OutboxQuery) -> SelectTwo<delivery::Entity, sessio
 }
 
 /// Mails that are due at `now` and leased by nobody then, the longest due first.
-pub(crate) fn due_mails(now: Timestamp, limit: u32) -> Select<delivery::Entity> {
+fn due_mails(now: Timestamp, limit: u32) -> Select<delivery::Entity> {
     let is_free = Condition::any()
         .add(delivery::Column::LeaseUntil.is_null())
         .add(delivery::Column::LeaseUntil.lte(now.as_millis()));
@@ -135,6 +135,13 @@ pub(crate) fn due_mails(now: Timestamp, limit: u32) -> Select<delivery::Entity> 
         .filter(is_free)
         .order_by_asc(delivery::Column::DueAt)
         .limit(u64::from(limit))
+}
+
+/// The sessions of the mails that a claim is about.
+pub(crate) fn due_mail_ids(claim: &Claim) -> Select<delivery::Entity> {
+    due_mails(claim.now, claim.limit)
+        .select_only()
+        .column(delivery::Column::SessionId)
 }
 
 /// With the number as a literal, as in the partial indexes: a plan made before the parameters are

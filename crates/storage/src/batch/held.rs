@@ -205,14 +205,12 @@ impl HeldRows {
         self.mails.put(mail);
     }
 
-    pub(super) fn keep(&mut self, answer: Option<&KeptAnswer>) {
-        if let Some(answer) = answer {
-            self.answers.put(convert::kept_answer::row(answer));
-        }
-    }
-
-    pub(super) fn count(&mut self, decided: Ledger) {
+    /// What a decision counted, and the answer that it keeps.
+    pub(super) fn count(&mut self, decided: Ledger, kept: Option<&KeptAnswer>) {
         self.ledger.take_over(decided);
+        if let Some(kept) = kept {
+            self.answers.put(convert::kept_answer::row(kept));
+        }
     }
 
     /// A session that is new, with its mail.

@@ -6,12 +6,14 @@ use otpost_ports::{Claim, StoreError};
 use rusqlite::types::{ToSql, ToSqlOutput, ValueRef};
 use rusqlite::{CachedStatement, Row, Transaction, params_from_iter};
 use sea_orm::sea_query::ArrayType;
-use sea_orm::{ActiveModelTrait, DbErr, Iterable, ModelTrait, TryIntoModel, Value};
+use sea_orm::{
+    ActiveModelTrait, DbBackend, DbErr, Iterable, ModelTrait, QueryTrait, TryIntoModel, Value,
+};
 
 use super::{Keyed, Tables, list, name, table};
 use crate::convert::Table;
-use crate::convert::delivery::QUEUED;
 use crate::error::unavailable;
+use crate::outbox::due_mail_ids;
 
 /// The tables within a transaction that holds the write lock. Nothing here waits for anything but the
 /// disk.
@@ -61,13 +63,10 @@ impl Tables for FileTables<'_> {
     }
 
     async fn due_mails(&self, claim: &Claim) -> Result<BTreeSet<Vec<u8>>, StoreError> {
-        let now = claim.now.as_millis();
-        // The state is a literal, as in the partial index.
-        let mut due = self.prepare(&format!(
-            "SELECT session_id FROM deliveries WHERE state = {QUEUED} AND due_at <= ?1 \
-             AND (lease_until IS NULL OR lease_until <= ?1) ORDER BY due_at LIMIT ?2"
-        ))?;
-        let ids = due.query_map((now, claim.limit), |row| row.get(0));
+        let due = due_mail_ids(claim).build(DbBackend::Sqlite);
+        let values = due.values.into_iter().flatten().map(Bound);
+        let mut select = self.prepare(&due.sql)?;
+        let ids = select.query_map(params_from_iter(values), |row| row.get(0));
         ids.and_then(Iterator::collect).map_err(unavailable)
     }
 }
@@ -109,6 +108,10 @@ impl ToSql for Bound {
             Value::String(Some(text)) => ValueRef::Text(text.as_bytes()),
             Value::SmallInt(Some(number)) => ValueRef::Integer((*number).into()),
             Value::BigInt(Some(number)) => ValueRef::Integer(*number),
+            // Only limits are without a sign.
+            Value::BigUnsigned(Some(number)) => {
+                ValueRef::Integer(i64::try_from(*number).unwrap_or(i64::MAX))
+            }
             Value::Bool(Some(is_so)) => ValueRef::Integer((*is_so).into()),
             _ => ValueRef::Null,
         };

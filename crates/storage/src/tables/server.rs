@@ -13,9 +13,8 @@ use sea_orm::{
 
 use super::{Keyed, Tables, list, name, table};
 use crate::convert::delivery::DELIVERIES;
-use crate::entity::delivery;
 use crate::error::{Overtaken, reading, unavailable};
-use crate::outbox::due_mails;
+use crate::outbox::due_mail_ids;
 
 impl Tables for DatabaseTransaction {
     async fn read<E: Keyed>(&self, keys: &BTreeSet<Vec<u8>>) -> Result<Vec<E::Model>, StoreError> {
@@ -67,9 +66,7 @@ impl Tables for DatabaseTransaction {
     }
 
     async fn due_mails(&self, claim: &Claim) -> Result<BTreeSet<Vec<u8>>, StoreError> {
-        let ids: Vec<Vec<u8>> = due_mails(claim.now, claim.limit)
-            .select_only()
-            .column(delivery::Column::SessionId)
+        let ids: Vec<Vec<u8>> = due_mail_ids(claim)
             .lock_with_behavior(LockType::Update, LockBehavior::SkipLocked)
             .into_tuple()
             .all(self)
