@@ -1,5 +1,6 @@
 //! Opens the connections.
 
+mod checkpoint;
 mod health;
 pub(crate) mod postgres;
 pub(crate) mod sqlite;

@@ -66,9 +66,9 @@ impl Storage {
 
     /// Closes every connection once it is idle. Afterwards nothing is available.
     pub async fn close(&self) {
-        // The writer last: the last connection folds the write-ahead log into the database.
+        // The writer last: the last connection brings the write-ahead log into the database.
         if let Place::File(writer) = &self.place {
-            writer.close();
+            writer.close().await;
         }
         for connection in [&self.reader, &self.writer] {
             if let Err(error) = connection.close_by_ref().await {

@@ -6,6 +6,7 @@ use std::time::Duration;
 use sea_orm::sqlx::Connection;
 use sea_orm::{Database, DatabaseConnection, DbErr};
 
+use super::checkpoint::BY_A_COMMIT;
 use super::writer::FileWriter;
 use super::{Connections, options, text, version};
 use crate::ConnectError;
@@ -18,10 +19,6 @@ pub(super) const BUSY: Duration = Duration::from_millis(700);
 
 const READERS: u32 = 4;
 
-/// After so many pages, 64 MiB of them, what was committed is brought from the log of the database into
-/// its file. Commits wait for it: seldom, for a page that many of them changed is brought over once.
-const CHECKPOINT: &str = "16384";
-
 /// What each connection that writes is told.
 pub(super) const PRAGMAS: [(&str, &str); 6] = [
     ("journal_mode", "WAL"),
@@ -31,7 +28,7 @@ pub(super) const PRAGMAS: [(&str, &str); 6] = [
     ("secure_delete", "ON"),
     // What is rewritten passes through no other file.
     ("temp_store", "MEMORY"),
-    ("wal_autocheckpoint", CHECKPOINT),
+    ("wal_autocheckpoint", BY_A_COMMIT),
 ];
 
 /// What a connection is for.

@@ -8,8 +8,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 use otpost_ports::StoreError;
 use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
 use sea_orm::{ConnAcquireErr, DatabaseConnection, DbErr};
+use tokio::sync::OwnedMutexGuard;
 use tokio::time::Instant;
 
+use super::checkpoint::{Checkpoints, Log};
 use super::sqlite::{BUSY, PRAGMAS};
 use crate::batch::Failure;
 use crate::error::{CommitFailed, TooSlow, unavailable, without_connection};
@@ -29,6 +31,7 @@ pub(crate) struct FileWriter {
     /// The one connection of all others who write. Who has it has the turn: SQLite itself keeps no
     /// line, and who came first might wait longest.
     others: DatabaseConnection,
+    checkpoints: Arc<Checkpoints>,
 }
 
 /// The storage was closed.
@@ -39,28 +42,26 @@ struct Closed;
 impl FileWriter {
     /// A connection to this file, which is there.
     pub(crate) fn open(file: &File, others: DatabaseConnection) -> rusqlite::Result<Self> {
-        let access = match file.mode {
-            Mode::Read => OpenFlags::SQLITE_OPEN_READ_ONLY,
-            Mode::Write | Mode::Create => OpenFlags::SQLITE_OPEN_READ_WRITE,
-        };
-        // One thread at a time has it, and the path is no URL.
-        let flags = access | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-        let connection = Connection::open_with_flags(&file.path, flags)?;
-        connection.busy_timeout(BUSY)?;
+        let connection = open(file)?;
         connection.set_prepared_statement_cache_capacity(STATEMENTS_KEPT);
-        for (name, value) in PRAGMAS.into_iter().chain([CACHE]) {
-            connection.pragma_update(None, name, value)?;
-        }
+        connection.pragma_update(None, CACHE.0, CACHE.1)?;
         Ok(Self {
             connection: Arc::new(Mutex::new(Some(connection))),
+            checkpoints: Arc::new(Checkpoints::new(file.clone(), others.clone())),
             others,
         })
     }
 
-    /// Closes the connection once it is idle.
-    pub(crate) fn close(&self) {
+    /// Closes the connection once it is idle, and no checkpoint is under way.
+    pub(crate) async fn close(&self) {
+        let _paused = self.pause_checkpoints().await;
         let connection = self.connection.lock();
         *connection.unwrap_or_else(PoisonError::into_inner) = None;
+    }
+
+    /// Waits for the end of a checkpoint that is under way. None begins as long as this is kept.
+    pub(crate) async fn pause_checkpoints(&self) -> OwnedMutexGuard<()> {
+        self.checkpoints.pause().await
     }
 
     /// Does `work` on `subject` in a transaction that holds the write lock from its start: one that
@@ -77,6 +78,7 @@ impl FileWriter {
             return (subject, Err(Failure::Broken(no_turn())));
         };
         let connection = Arc::clone(&self.connection);
+        let checkpoints = Arc::clone(&self.checkpoints);
         let done = tokio::task::spawn_blocking(move || {
             // After a panic the transaction was undone, and the connection is as it was.
             let mut connection = connection.lock().unwrap_or_else(PoisonError::into_inner);
@@ -87,6 +89,8 @@ impl FileWriter {
                 None => Err(Failure::Broken(unavailable(Closed))),
             };
             drop(turn);
+            // Before the connection is let go, for then it can be closed.
+            let done = done.map(|log| checkpoints.begin_if_due(log));
             (subject, done)
         });
         match done.await {
@@ -100,11 +104,28 @@ impl FileWriter {
     }
 }
 
+/// Another connection to this file, with the settings of all that write.
+pub(super) fn open(file: &File) -> rusqlite::Result<Connection> {
+    let access = match file.mode {
+        Mode::Read => OpenFlags::SQLITE_OPEN_READ_ONLY,
+        Mode::Write | Mode::Create => OpenFlags::SQLITE_OPEN_READ_WRITE,
+    };
+    // One thread at a time has it, and the path is no URL.
+    let flags = access | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(&file.path, flags)?;
+    connection.busy_timeout(BUSY)?;
+    for (name, value) in PRAGMAS {
+        connection.pragma_update(None, name, value)?;
+    }
+    Ok(connection)
+}
+
+/// The log as it is after this transaction, where anything was committed and it can be asked for.
 fn transaction(
     connection: &mut Connection,
     until: Instant,
     work: impl FnOnce(&Transaction<'_>) -> Result<bool, StoreError>,
-) -> Result<(), Failure> {
+) -> Result<Option<Log>, Failure> {
     // What could not be undone is, now: or nobody would write again.
     if !connection.is_autocommit() {
         let undone = connection.execute_batch("ROLLBACK");
@@ -115,13 +136,14 @@ fn transaction(
         .transaction_with_behavior(TransactionBehavior::Immediate)
         .map_err(|error| Failure::of(unavailable(error)))?;
     if !work(&transaction).map_err(Failure::Undone)? {
-        return Ok(());
+        return Ok(None);
     }
     if until <= Instant::now() {
         return Err(Failure::Broken(unavailable(TooSlow)));
     }
     let committed = transaction.commit();
-    committed.map_err(|error| Failure::Broken(unavailable(CommitFailed(error.into()))))
+    committed.map_err(|error| Failure::Broken(unavailable(CommitFailed(error.into()))))?;
+    Ok(Log::of(connection).ok())
 }
 
 fn no_turn() -> StoreError {

@@ -7,6 +7,7 @@ use sea_orm::{ConnectionTrait, DbBackend, DbErr, Statement};
 use tokio::sync::Mutex;
 
 use crate::Storage;
+use crate::batch::Place;
 
 /// The most pages of a database that is rewritten after an erasure: 8 MiB, which takes a fraction
 /// of the second for which others wait in line.
@@ -66,6 +67,11 @@ async fn rewrite(storage: &Storage) -> Result<bool, DbErr> {
 /// Writes the log into the database and empties it, for what was erased stands in its older
 /// pages. `false` while another connection reads from it.
 async fn empty_log(storage: &Storage) -> Result<bool, DbErr> {
+    // Beside another checkpoint it would say at once that the log is in use.
+    let _paused = match &storage.place {
+        Place::File(writer) => Some(writer.pause_checkpoints().await),
+        Place::Server { .. } => None,
+    };
     let is_busy = number(storage, "PRAGMA wal_checkpoint(TRUNCATE)").await?;
     Ok(is_busy == Some(0))
 }
@@ -75,4 +81,27 @@ async fn number(storage: &Storage, query: &str) -> Result<Option<i64>, DbErr> {
     let query = Statement::from_string(DbBackend::Sqlite, query);
     let answer = storage.writer.query_one_raw(query).await?;
     answer.map(|row| row.try_get_by_index(0)).transpose()
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::time::timeout;
+
+    use super::*;
+    use crate::connect::sqlite::tests::file;
+
+    #[tokio::test]
+    async fn the_log_is_emptied_once_no_checkpoint_is_under_way() {
+        let (_folder, storage) = file().await;
+        let Place::File(writer) = &storage.place else {
+            panic!("it is a file");
+        };
+        let paused = writer.pause_checkpoints().await;
+
+        let emptied = timeout(Duration::from_millis(100), empty_log(&storage)).await;
+        assert!(emptied.is_err(), "{emptied:?}");
+        drop(paused);
+
+        assert!(empty_log(&storage).await.unwrap());
+    }
 }
