@@ -24,4 +24,5 @@ SELECT id, randomblob(16), 0, 1, :at, 1 FROM sessions WHERE id >= x':begin' AND 
 INSERT INTO counters (subject, paid_1, paid_2, paid_3, failures, used_at)
 SELECT CAST(x'02' || recipient || 'bench' AS BLOB), :at * 1000, :at * 1000, :at * 1000, 0, :at
 FROM sessions WHERE id >= x':begin' AND id < x':end' AND :counters ORDER BY recipient;
+PRAGMA synchronous = FULL;
 PRAGMA wal_checkpoint(TRUNCATE);
