@@ -15,10 +15,9 @@ use otpost_http::{Dev, Server, Stop};
 use otpost_ports::{Actor, Clock, Courier, Entropy, Vault};
 use otpost_service::{
     Audit, Catalogues, Janitor, KeyUses, Keys, Mailer, MailerSettings, Otp, Policies, Ports,
-    Postmaster, Recipients,
+    Postmaster, Recipients, Slots,
 };
 use otpost_storage::Storage;
-use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 use crate::Failure;
@@ -179,14 +178,8 @@ pub(crate) async fn run(
     listeners: Vec<TcpListener>,
     stop: Stop,
 ) -> Result<(), Failure> {
-    let mail_queued = Arc::new(Notify::new());
     let finish_within = FINISH_WITHIN.saturating_sub(plan.drain);
-    let mailer = mailer(
-        &base,
-        plan.couriers,
-        Arc::clone(&mail_queued),
-        finish_within,
-    );
+    let mailer = mailer(&base, plan.couriers, finish_within);
     let janitor = Janitor {
         sessions: Arc::new(base.storage.clone()),
         clock: Arc::clone(&base.clock),
@@ -201,7 +194,7 @@ pub(crate) async fn run(
         plan.policies,
         plan.catalogues,
         plan.test_keys,
-        mail_queued,
+        Arc::clone(&mailer.slots),
         Arc::clone(&key_uses),
     );
     let server = Server {
@@ -265,13 +258,12 @@ fn ports(base: &Base) -> Ports {
     }
 }
 
-fn mailer(
-    base: &Base,
-    couriers: Couriers,
-    mail_queued: Arc<Notify>,
-    finish_within: Duration,
-) -> Mailer {
+fn mailer(base: &Base, couriers: Couriers, finish_within: Duration) -> Mailer {
     let settings = MailerSettings::default();
+    let settings = MailerSettings {
+        grace: settings.grace.min(finish_within),
+        ..settings
+    };
     Mailer {
         outbox: Arc::new(base.storage.clone()),
         vault: Arc::clone(&base.vault),
@@ -279,11 +271,8 @@ fn mailer(
         clock: Arc::clone(&base.clock),
         live: couriers.live,
         test: couriers.test,
-        mail_queued,
-        settings: MailerSettings {
-            grace: settings.grace.min(finish_within),
-            ..settings
-        },
+        slots: Arc::new(Slots::new(&settings)),
+        settings,
     }
 }
 

@@ -35,7 +35,7 @@ pub use idempotency::{
 pub use inbox::{CapturedMessage, Inbox, InboxError, InboxFilter, Preview};
 pub use key_store::{KeyRecord, KeyStore, ProjectRecord};
 pub use ledger::{Counters, Ledger, Subject};
-pub use outbox::{Claim, LeaseToken, Outbox, OutboxEntry, OutboxQuery, Settlement};
+pub use outbox::{Claim, Lease, LeaseToken, Outbox, OutboxEntry, OutboxQuery, Settlement};
 pub use quota::{Charge, Counted, Limited, Quotas, RecipientLimits};
 pub use readiness::Readiness;
 pub use recipients::{Erased, RecipientRecord, RecipientStore, Scope, release};

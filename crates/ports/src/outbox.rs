@@ -11,15 +11,22 @@ use crate::{Delivery, MessageId, Owner, Reply, StoreError, StoredSession};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LeaseToken(pub [u8; 16]);
 
+/// A mail belongs to whoever has the token, and to nobody else.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Lease {
+    /// The proof.
+    pub token: LeaseToken,
+    /// The first instant at which it is over, and the mail anyone's again.
+    pub until: Timestamp,
+}
+
 /// A request for mails to send.
 #[derive(Clone, Copy, Debug)]
 pub struct Claim {
-    /// The token of the new leases.
-    pub token: LeaseToken,
+    /// Of each that is handed out.
+    pub lease: Lease,
     /// Now: what is due by then, and is not leased or whose lease is over, is handed out.
     pub now: Timestamp,
-    /// When the new leases are over, and the mails anyone's again.
-    pub until: Timestamp,
     /// At most so many.
     pub limit: u32,
 }

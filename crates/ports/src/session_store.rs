@@ -8,8 +8,9 @@ use otpost_domain::{
 };
 
 use crate::{
-    Admitted, CodeSecret, Context, Counted, Delivery, KeptAnswer, Ledger, Limited, MessageId, Once,
-    Owner, Quotas, RecipientDigest, Replayed, Said, StoredSession, Subject, Vault, VaultError,
+    Admitted, CodeSecret, Context, Counted, Delivery, KeptAnswer, Lease, Ledger, Limited,
+    MessageId, Once, Owner, Quotas, RecipientDigest, Replayed, Said, StoredSession, Subject, Vault,
+    VaultError,
 };
 
 /// Why the store did not do it. Nothing was changed, or the outcome is unknown; in neither case
@@ -43,6 +44,8 @@ pub struct Opening {
     pub secret: Option<CodeSecret>,
     /// Its first mail.
     pub delivery: Delivery,
+    /// Whose that mail is from the start; `None` leaves it to whoever claims it.
+    pub lease: Option<Lease>,
     /// What it is counted against; `None` under a test key, which touches no counter.
     pub quotas: Option<Quotas>,
     /// Whether it is to be carried out once.

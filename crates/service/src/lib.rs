@@ -42,7 +42,7 @@ pub use janitor::Janitor;
 pub use key_uses::KeyUses;
 pub use keys::{KeyError, KeyView, Keys, NewKey};
 pub use limits::{Exempt, Limits};
-pub use mailer::{Mailer, MailerSettings};
+pub use mailer::{Mailer, MailerSettings, Slots};
 pub use otp::{Metered, Otp, Ports};
 pub use policy::{Policies, Policy, Rules, UnknownMembers};
 pub use postmaster::{MailError, Postmaster, Retried};

@@ -2,16 +2,20 @@
 
 mod attempt;
 mod schedule;
+mod slots;
 #[cfg(test)]
 mod tests;
 
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use otpost_domain::Mode;
 use otpost_ports::{Claim, Clock, Courier, Entropy, LeaseToken, Outbox, StoredSession, Vault};
 pub(crate) use schedule::is_of_use;
-use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
+pub use slots::Slots;
+pub(crate) use slots::{HandedOver, Slot};
+use tokio::sync::OwnedSemaphorePermit;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -62,8 +66,8 @@ pub struct Mailer {
     pub live: Arc<dyn Courier>,
     /// Takes the mails of test keys.
     pub test: Arc<dyn Courier>,
-    /// Told whenever a mail was committed.
-    pub mail_queued: Arc<Notify>,
+    /// For the mails that are on their way; those who queue mails know them too.
+    pub slots: Arc<Slots>,
     /// Bounds.
     pub settings: MailerSettings,
 }
@@ -72,70 +76,80 @@ impl Mailer {
     /// Works until `stop`. Tries under way may end in time; the leases of all others are given
     /// back before this returns.
     pub async fn run(&self, stop: CancellationToken) {
-        let slots = Arc::new(Semaphore::new(self.settings.tries_at_once));
         let tries = TaskTracker::new();
-        while let Some(free) = self.free_slots(&slots, &stop).await {
-            let handed_out = match self.claim(free.len()).await {
-                Ok((token, batch)) => {
-                    let handed_out = !batch.is_empty();
-                    for (stored, slot) in batch.into_iter().zip(free) {
-                        self.spawn(&tries, stored, token, slot, stop.clone());
-                    }
-                    handed_out
-                }
-                Err(error) => {
-                    tracing::warn!(%error, "the outbox cannot be read");
-                    false
-                }
-            };
-            if !handed_out {
-                self.rest(&stop).await;
-            }
-        }
+        tokio::join!(
+            self.take_from_the_outbox(&tries, &stop),
+            self.take_what_is_handed_over(&tries, &stop),
+        );
         tries.close();
         tries.wait().await;
     }
 
-    /// Every free slot, at least one; `None` after a stop.
-    async fn free_slots(
-        &self,
-        slots: &Arc<Semaphore>,
-        stop: &CancellationToken,
-    ) -> Option<Vec<OwnedSemaphorePermit>> {
-        let first = tokio::select! {
-            biased;
-            () = stop.cancelled() => return None,
-            slot = slots.clone().acquire_owned() => slot.ok()?,
-        };
-        let mut free = vec![first];
-        while let Ok(slot) = slots.clone().try_acquire_owned() {
-            free.push(slot);
+    /// Claims mails that nobody has leased, until `stop`.
+    async fn take_from_the_outbox(&self, tries: &TaskTracker, stop: &CancellationToken) {
+        while let Some(free) = stop.run_until_cancelled(self.slots.for_the_outbox()).await {
+            match self.claim(free.len()).await {
+                Ok((token, batch)) => {
+                    let (wanted, found) = (free.len(), batch.len());
+                    for (stored, slot) in batch.into_iter().zip(free) {
+                        self.spawn(tries, stored, token, slot, stop);
+                    }
+                    if found < wanted {
+                        self.slots.backlog_is_gone();
+                    }
+                    if found > 0 {
+                        continue;
+                    }
+                }
+                Err(error) => tracing::warn!(%error, "the outbox cannot be read"),
+            }
+            self.rest(stop).await;
         }
-        Some(free)
+    }
+
+    /// Takes mails that were committed under leases of this mailer, until `stop`; what comes later is
+    /// given back, and until every slot is free more may come.
+    async fn take_what_is_handed_over(&self, tries: &TaskTracker, stop: &CancellationToken) {
+        let mut end = pin!(async {
+            stop.cancelled().await;
+            self.slots.close().await;
+        });
+        loop {
+            let handed_over = tokio::select! {
+                handed_over = self.slots.handed_over() => handed_over,
+                () = &mut end => return,
+            };
+            for one in handed_over {
+                match one {
+                    HandedOver::Mail {
+                        stored,
+                        token,
+                        slot,
+                    } => self.spawn(tries, *stored, token, slot, stop),
+                    HandedOver::Unknown { id, token, slot } => {
+                        let (mailer, stop) = (self.clone(), stop.clone());
+                        tries.spawn(async move {
+                            drop(slot);
+                            mailer.give_back_later(&id, token, &stop).await;
+                        });
+                    }
+                }
+            }
+        }
     }
 
     async fn claim(&self, limit: usize) -> Result<(LeaseToken, Vec<StoredSession>), ServiceError> {
-        let token = LeaseToken(self.entropy.bytes()?);
         let now = self.clock.now();
-        let until = now.plus_secs(self.settings.lease_secs);
+        let lease = self.slots.lease(&*self.entropy, now)?;
         let limit = u32::try_from(limit).unwrap_or(u32::MAX);
-        Ok((
-            token,
-            self.outbox
-                .claim(Claim {
-                    token,
-                    now,
-                    until,
-                    limit,
-                })
-                .await?,
-        ))
+        let claim = Claim { lease, now, limit };
+        Ok((lease.token, self.outbox.claim(claim).await?))
     }
 
     async fn rest(&self, stop: &CancellationToken) {
         tokio::select! {
             () = stop.cancelled() => {}
-            () = self.mail_queued.notified() => {}
+            () = self.slots.announced() => {}
             () = tokio::time::sleep(self.settings.poll) => {}
         }
     }
@@ -146,9 +160,9 @@ impl Mailer {
         stored: StoredSession,
         token: LeaseToken,
         slot: OwnedSemaphorePermit,
-        stop: CancellationToken,
+        stop: &CancellationToken,
     ) {
-        let mailer = self.clone();
+        let (mailer, stop) = (self.clone(), stop.clone());
         tries.spawn(async move {
             mailer.attempt(&stored, token, slot, &stop).await;
         });

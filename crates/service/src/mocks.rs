@@ -1,7 +1,9 @@
 //! Mocked ports, and use cases on top of them.
 
 use std::collections::BTreeSet;
+use std::pin::pin;
 use std::sync::Arc;
+use std::task::{Context, Waker};
 
 use async_trait::async_trait;
 use mockall::mock;
@@ -12,9 +14,8 @@ use otpost_ports::{
     RecipientStore, Scope, SessionStore, StoreError, StoredSession, Subject,
 };
 use otpost_testkit::{FakeVault, ManualClock, SeededEntropy, sample};
-use tokio::sync::Notify;
 
-use crate::{Caller, KeyUses, Otp, Policies, Ports};
+use crate::{Caller, KeyUses, MailerSettings, Otp, Policies, Ports, Slots};
 
 mock! {
     pub(crate) Sessions {}
@@ -97,7 +98,7 @@ pub(crate) struct Bench {
     pub(crate) accepts_test_keys: bool,
     pub(crate) clock: Arc<ManualClock>,
     pub(crate) vault: Arc<FakeVault>,
-    pub(crate) mail_queued: Arc<Notify>,
+    pub(crate) slots: Arc<Slots>,
 }
 
 impl Bench {
@@ -110,7 +111,7 @@ impl Bench {
             accepts_test_keys: true,
             clock: Arc::new(ManualClock::default()),
             vault: Arc::new(FakeVault::new()),
-            mail_queued: Arc::new(Notify::new()),
+            slots: slots(0),
         }
     }
 
@@ -137,7 +138,7 @@ impl Bench {
             self.policies,
             Arc::new(catalogue),
             self.accepts_test_keys,
-            self.mail_queued,
+            self.slots,
             Arc::new(KeyUses::new(keys)),
         )
     }
@@ -162,11 +163,17 @@ pub(crate) fn stored(vault: &FakeVault) -> StoredSession {
     sample::opening(vault, 1).into()
 }
 
+/// So many slots of a mailer.
+pub(crate) fn slots(tries_at_once: usize) -> Arc<Slots> {
+    Arc::new(Slots::new(&MailerSettings {
+        tries_at_once,
+        ..MailerSettings::default()
+    }))
+}
+
 /// Whether a mail was announced since the last look.
-pub(crate) async fn was_announced(mail_queued: &Notify) -> bool {
-    tokio::select! {
-        biased;
-        () = mail_queued.notified() => true,
-        () = std::future::ready(()) => false,
-    }
+pub(crate) fn was_announced(slots: &Slots) -> bool {
+    let announced = pin!(slots.announced());
+    let mut context = Context::from_waker(Waker::noop());
+    announced.poll(&mut context).is_ready()
 }

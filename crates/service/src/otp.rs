@@ -8,11 +8,10 @@ use otpost_ports::{
     Catalogues, Clock, Counted, Entropy, KeyStore, Owner, Readiness, RecipientStore, SessionStore,
     StoredSession, Vault,
 };
-use tokio::sync::Notify;
 
 use crate::alarm::Alarms;
 use crate::known_keys::KnownKeys;
-use crate::{Caller, KeyUses, Policies, Rules, ServiceError};
+use crate::{Caller, KeyUses, Policies, Rules, ServiceError, Slots};
 
 /// The ports that the use cases stand on.
 #[derive(Clone)]
@@ -75,7 +74,7 @@ pub struct Otp {
     pub(crate) policies: Policies,
     pub(crate) catalogues: Arc<dyn Catalogues>,
     pub(crate) accepts_test_keys: bool,
-    pub(crate) mail_queued: Arc<Notify>,
+    pub(crate) slots: Arc<Slots>,
     pub(crate) key_uses: Arc<KeyUses>,
     pub(crate) known_keys: KnownKeys,
     /// What callers have used of their reads, for this process alone.
@@ -84,15 +83,15 @@ pub struct Otp {
 }
 
 impl Otp {
-    /// The use cases on these ports. `mail_queued` is told whenever a mail was committed,
-    /// `key_uses` whenever a key was accepted.
+    /// The use cases on these ports. A mail that is committed goes to a mailer by its `slots`, and
+    /// `key_uses` is told whenever a key was accepted.
     #[must_use]
     pub fn new(
         ports: Ports,
         policies: Policies,
         catalogues: Arc<dyn Catalogues>,
         accepts_test_keys: bool,
-        mail_queued: Arc<Notify>,
+        slots: Arc<Slots>,
         key_uses: Arc<KeyUses>,
     ) -> Self {
         let known_keys = KnownKeys::new(Arc::clone(&ports.keys), Arc::clone(&ports.clock));
@@ -101,7 +100,7 @@ impl Otp {
             policies,
             catalogues,
             accepts_test_keys,
-            mail_queued,
+            slots,
             key_uses,
             known_keys,
             reads: Mutex::default(),

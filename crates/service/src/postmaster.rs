@@ -140,9 +140,11 @@ mod tests {
             }
             let token = LeaseToken([1; 16]);
             let claim = otpost_ports::Claim {
-                token,
+                lease: otpost_ports::Lease {
+                    token,
+                    until: sample::NOON.plus_secs(60),
+                },
                 now: sample::NOON,
-                until: sample::NOON.plus_secs(60),
                 limit: 99,
             };
             for mail in store.claim(claim).await.unwrap() {

@@ -82,7 +82,7 @@ impl Otp {
         let session = &judged.stored.session;
         Ok(match judged.outcome {
             Outcome::Resent(Resend::Repeat | Resend::Renew) => {
-                self.mail_queued.notify_one();
+                self.slots.announce();
                 ResendAnswer::Resent {
                     expires_at: session.expires_at(),
                 }
@@ -118,7 +118,7 @@ mod tests {
         let mut bench = Bench::new();
         let stored = stored(&bench.vault);
         let id = *stored.session.id();
-        let mail_queued = bench.mail_queued.clone();
+        let slots = bench.slots.clone();
         bench
             .sessions
             .expect_apply()
@@ -141,7 +141,7 @@ mod tests {
         };
         let resent = otp.resend(&caller(Mode::Live), request).await;
         let answer = resent.unwrap().answer;
-        (answer, was_announced(&mail_queued).await)
+        (answer, was_announced(&slots))
     }
 
     #[tokio::test]

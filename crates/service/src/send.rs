@@ -12,6 +12,7 @@ use otpost_ports::{
 };
 
 use crate::error::foreign_outcome;
+use crate::mailer::Slot;
 use crate::test_mode::{self, TestOutcome};
 use crate::{Caller, Idempotency, Limited, Metered, Otp, ServiceError};
 
@@ -83,8 +84,20 @@ impl Otp {
         let opening = self.opening(caller, &request, outcome)?;
         let session_id = *opening.session.id();
         let expires_at = opening.session.expires_at();
+        let slot = self.slots.reserve(&opening, &*self.ports.entropy)?;
+        let opening = Opening {
+            lease: slot.as_ref().map(Slot::lease),
+            ..opening
+        };
         let opened = self.ports.sessions.open(opening).await;
-        let counted = match opened.map_err(ServiceError::from)? {
+        let opened = opened.map_err(ServiceError::from)?;
+        match (slot, matches!(opened, Admitted::Open(_))) {
+            (Some(slot), true) => slot.hand_over(),
+            (Some(slot), false) => slot.give_back(),
+            (None, true) => self.slots.announce(),
+            (None, false) => {}
+        }
+        let counted = match opened {
             Admitted::Open(counted) => counted,
             Admitted::Limited(limited) => return Err(SendError::Limited(limited)),
             Admitted::OnHold => return Err(SendError::OnHold),
@@ -100,7 +113,6 @@ impl Otp {
                 }));
             }
         };
-        self.mail_queued.notify_one();
         let answer = Sent {
             session_id,
             email: request.email,
@@ -148,6 +160,7 @@ impl Otp {
             context,
             secret,
             delivery,
+            lease: None,
             quotas: caller.live(|project| {
                 let (limits, vault) = (&policy.limits, &**vault);
                 limits.of_mail(project, request.client_ip.as_ref(), policy.profile, vault)
@@ -211,9 +224,12 @@ impl Otp {
 mod tests {
     use super::*;
     use crate::Exempt;
-    use crate::mocks::{Bench, caller, unavailable, was_announced};
+    use crate::Slots;
+    use crate::mailer::HandedOver;
+    use crate::mocks::{Bench, caller, slots, unavailable, was_announced};
     use otpost_domain::{Mode, Standing, Status};
-    use otpost_testkit::sample;
+    use otpost_ports::{Lease, StoreError};
+    use otpost_testkit::{FakeVault, SeededEntropy, sample};
     use std::sync::{Arc, Mutex};
 
     fn request(email: &str) -> SendRequest {
@@ -255,8 +271,8 @@ mod tests {
     #[tokio::test]
     async fn session_and_mail_are_committed_before_the_mailer_is_told() {
         let mut bench = Bench::new();
-        let (vault, mail_queued) = (bench.vault.clone(), bench.mail_queued.clone());
-        let told_too_early = mail_queued.clone();
+        let (vault, slots) = (bench.vault.clone(), bench.slots.clone());
+        let told_too_early = slots.clone();
         bench
             .sessions
             .expect_open()
@@ -270,9 +286,7 @@ mod tests {
                     .open_address(id, &opening.context.address)
                     .unwrap();
                 assert_eq!(to.as_str(), "Person@example.com");
-                let notified = told_too_early.notified();
-                let mut notified = std::pin::pin!(notified);
-                assert!(!notified.as_mut().enable(), "told before the commit");
+                assert!(!was_announced(&told_too_early), "told before the commit");
                 Ok(Admitted::Open(vec![]))
             });
 
@@ -285,13 +299,79 @@ mod tests {
 
         assert_eq!(sent.email.as_str(), "Person@example.com");
         assert_eq!(sent.expires_at, sample::NOON.plus_secs(300));
-        assert!(was_announced(&mail_queued).await);
+        assert!(was_announced(&slots));
+    }
+
+    /// Sends with one slot free, and says whether it was asked for, and what became of it.
+    async fn with_a_slot(
+        email: &str,
+        mode: Mode,
+        answer: Result<Admitted, StoreError>,
+    ) -> (Option<Lease>, Arc<Slots>) {
+        let mut bench = Bench::new();
+        bench.slots = slots(1);
+        let slots = bench.slots.clone();
+        let lease = Arc::new(Mutex::new(None));
+        let seen = lease.clone();
+        bench
+            .sessions
+            .expect_open()
+            .once()
+            .return_once(move |opening| {
+                *seen.lock().unwrap() = opening.lease;
+                answer
+            });
+        let _answer = bench.otp().send(&caller(mode), request(email)).await;
+        assert!(!was_announced(&slots), "it is leased, or there is none");
+        let lease = *lease.lock().unwrap();
+        (lease, slots)
+    }
+
+    /// Whether the one slot is free.
+    fn is_free(slots: &Arc<Slots>) -> bool {
+        let opening = sample::opening(&FakeVault::new(), 9);
+        let slot = slots.reserve(&opening, &SeededEntropy::new(9)).unwrap();
+        slot.map(Slot::give_back).is_some()
+    }
+
+    #[tokio::test]
+    async fn a_mail_that_has_a_slot_is_committed_under_a_lease_and_handed_over() {
+        let admitted = Ok(Admitted::Open(vec![]));
+        let (lease, slots) = with_a_slot("person@example.com", Mode::Live, admitted).await;
+
+        let lease = lease.expect("a slot was free");
+        assert_eq!(lease.until, sample::NOON.plus_secs(60));
+        assert!(!is_free(&slots), "it waits for the mailer");
+        let handed_over = slots.handed_over().await;
+        let [HandedOver::Mail { stored, token, .. }] = &handed_over[..] else {
+            panic!("{handed_over:?}");
+        };
+        assert_eq!(*token, lease.token);
+        assert_eq!(stored.session.opened_at(), sample::NOON);
+        assert_eq!(stored.delivery.state, DeliveryState::Queued);
+    }
+
+    #[tokio::test]
+    async fn a_refused_mail_leaves_its_slot_to_others() {
+        let (lease, slots) = with_a_slot("a@example.com", Mode::Live, Ok(Admitted::OnHold)).await;
+        assert!(lease.is_some());
+        assert!(is_free(&slots));
+    }
+
+    #[tokio::test]
+    async fn a_mail_of_which_nobody_knows_is_looked_after() {
+        let (lease, slots) = with_a_slot("a@example.com", Mode::Live, Err(unavailable())).await;
+        let handed_over = slots.handed_over().await;
+        let [HandedOver::Unknown { token, .. }] = &handed_over[..] else {
+            panic!("{handed_over:?}");
+        };
+        assert_eq!(*token, lease.unwrap().token);
     }
 
     #[tokio::test]
     async fn what_could_not_be_committed_is_not_announced() {
         let mut bench = Bench::new();
-        let mail_queued = bench.mail_queued.clone();
+        let slots = bench.slots.clone();
         bench
             .sessions
             .expect_open()
@@ -306,7 +386,7 @@ mod tests {
             refused,
             Err(SendError::Service(ServiceError::Unavailable(_)))
         ));
-        assert!(!was_announced(&mail_queued).await);
+        assert!(!was_announced(&slots));
     }
 
     #[tokio::test]
@@ -406,7 +486,7 @@ mod tests {
             (Admitted::OnHold, "on hold"),
         ] {
             let mut bench = Bench::new();
-            let mail_queued = bench.mail_queued.clone();
+            let slots = bench.slots.clone();
             bench
                 .sessions
                 .expect_open()
@@ -424,7 +504,7 @@ mod tests {
                 Err(SendError::OnHold) => assert_eq!(name, "on hold"),
                 other => panic!("{name}: {other:?}"),
             }
-            assert!(!was_announced(&mail_queued).await, "{name}");
+            assert!(!was_announced(&slots), "{name}");
         }
     }
 

@@ -224,7 +224,7 @@ impl Batches {
         let admitted = admit(opening, kept.as_ref(), &mut ledger, &*self.vault)?;
         if let Admitted::Open(_) = &admitted {
             let answer = opening.kept(&*self.vault)?;
-            held.open(&StoredSession::from(opening.clone()));
+            held.open(&StoredSession::from(opening.clone()), opening.lease);
             held.count(ledger, answer.as_ref());
         }
         Ok(admitted)

@@ -6,13 +6,16 @@
 /// A plan is kept for as long as the connection: one that was made while the partition of a day was
 /// empty must not read it whole when it no longer is. What has no index is read whole all the same,
 /// but looks so dear then that it would be compiled first.
-pub(crate) const SETTINGS: [(&str, &str); 5] = [
+pub(crate) const SETTINGS: [(&str, &str); 8] = [
     ("statement_timeout", "1500"),
     // Longer than `deadlock_timeout`, which is 1 s: a circle is to be told as one.
     ("lock_timeout", "1300"),
     ("idle_in_transaction_session_timeout", "10000"),
     ("enable_seqscan", "off"),
     ("jit", "off"),
+    ("plan_cache_mode", "force_generic_plan"),
+    ("enable_hashjoin", "off"),
+    ("enable_mergejoin", "off"),
 ];
 
 /// The isolation that locks on rows are made for, and the default of most servers.

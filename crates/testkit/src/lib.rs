@@ -40,5 +40,5 @@ pub use clock::ManualClock;
 pub use courier::{Reaction, RecordingCourier};
 pub use entropy::SeededEntropy;
 pub use inbox::MemoryInbox;
-pub use memory::{Lease, MemoryStore, Row, Tables};
+pub use memory::{MemoryStore, Row, Tables};
 pub use vault::FakeVault;

@@ -104,6 +104,7 @@ pub fn opening_at(vault: &dyn Vault, number: u8, terms: TermsRecord, at: Timesta
             due_at: at,
             tries: 0,
         },
+        lease: None,
         quotas: None,
         once: None,
         at,

@@ -21,6 +21,9 @@ const SETTLE_PAUSES: [Duration; 5] = [
     Duration::from_secs(10),
 ];
 
+/// Within this the storage tells what became of a command, or has given it up.
+const KNOWN_WITHIN: Duration = Duration::from_secs(2);
+
 impl Mailer {
     /// Tries one leased mail and settles its lease. The slot is for the relay: another mail has it
     /// while what became of this one is written down.
@@ -33,6 +36,7 @@ impl Mailer {
     ) {
         let now = self.clock.now();
         let settlement = match self.letter(stored, now) {
+            _ if stop.is_cancelled() => Settlement::Released { due_at: now },
             Ok(Some(letter)) => self.deliver(stored, &letter, stop).await,
             Ok(None) => {
                 tracing::info!(session = %stored.session.id().short(), "mail dropped: of no use now");
@@ -145,6 +149,22 @@ impl Mailer {
             was_due_at: stored.delivery.due_at,
             reply,
         }
+    }
+
+    /// Ends the lease of a mail that was perhaps never committed, once the storage has told, or given
+    /// up: until then it might be committed yet.
+    pub(super) async fn give_back_later(
+        &self,
+        id: &SessionId,
+        token: LeaseToken,
+        stop: &CancellationToken,
+    ) {
+        let until_known = tokio::time::sleep(KNOWN_WITHIN);
+        stop.run_until_cancelled(until_known).await;
+        let due_at = self.clock.now();
+        self.settle(id, token, Settlement::Released { due_at })
+            .await;
+        self.slots.announce();
     }
 
     /// Settles, also when the storage comes back a little later: a mail that was sent and not

@@ -11,11 +11,10 @@ use otpost_ports::{
 use otpost_testkit::{
     FakeVault, ManualClock, MemoryStore, Reaction, RecordingCourier, SeededEntropy, sample,
 };
-use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use super::{Mailer, MailerSettings};
+use super::{Mailer, MailerSettings, Slot, Slots};
 
 struct Bench {
     store: Arc<MemoryStore>,
@@ -23,7 +22,7 @@ struct Bench {
     clock: Arc<ManualClock>,
     live: Arc<RecordingCourier>,
     test: Arc<RecordingCourier>,
-    mail_queued: Arc<Notify>,
+    slots: Arc<Slots>,
     stop: CancellationToken,
 }
 
@@ -36,7 +35,7 @@ impl Bench {
             clock: Arc::new(ManualClock::default()),
             live: Arc::new(RecordingCourier::new()),
             test: Arc::new(RecordingCourier::new()),
-            mail_queued: Arc::new(Notify::new()),
+            slots: slots(),
             stop: CancellationToken::new(),
         }
     }
@@ -49,7 +48,7 @@ impl Bench {
             clock: self.clock.clone(),
             live: self.live.clone(),
             test: self.test.clone(),
-            mail_queued: self.mail_queued.clone(),
+            slots: self.slots.clone(),
             settings: MailerSettings::default(),
         }
     }
@@ -63,8 +62,24 @@ impl Bench {
         let opening = sample::opening(&*self.vault, number);
         let opened = self.store.open(opening.clone()).await;
         assert!(matches!(opened, Ok(Admitted::Open(_))), "{opened:?}");
-        self.mail_queued.notify_one();
+        self.slots.announce();
         opening
+    }
+
+    /// Keeps a slot free for the mail of a session, and commits both under its lease.
+    async fn open_with_a_slot(&self, number: u8) -> Slot {
+        let opening = sample::opening(&*self.vault, number);
+        let slot = self
+            .slots
+            .reserve(&opening, &SeededEntropy::new(number.into()));
+        let slot = slot.unwrap().expect("a slot is free");
+        let opening = Opening {
+            lease: Some(slot.lease()),
+            ..opening
+        };
+        let opened = self.store.open(opening).await;
+        assert!(matches!(opened, Ok(Admitted::Open(_))), "{opened:?}");
+        slot
     }
 
     /// Waits until the mail of the only session is as `wanted`.
@@ -81,6 +96,10 @@ impl Bench {
         .await
         .expect("the mail never got there")
     }
+}
+
+fn slots() -> Arc<Slots> {
+    Arc::new(Slots::new(&MailerSettings::default()))
 }
 
 fn transient() -> Reaction {
@@ -347,10 +366,93 @@ async fn a_stop_gives_back_the_lease_of_what_it_cannot_finish() {
     worker.await.unwrap();
 
     let other = Bench {
+        slots: slots(),
         stop: CancellationToken::new(),
         ..bench
     };
     let _worker = other.start();
     other.until(is(DeliveryState::Sent)).await;
     assert_eq!(other.live.letters().len(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_mail_that_was_committed_for_a_slot_is_sent_once_by_who_holds_its_lease() {
+    let bench = Bench::new();
+    let worker = bench.start();
+    let slot = bench.open_with_a_slot(1).await;
+    tokio::time::sleep(Duration::from_secs(5)).await;
+    assert!(
+        bench.live.letters().is_empty(),
+        "nobody said it is committed"
+    );
+
+    slot.hand_over();
+
+    bench.until(is(DeliveryState::Sent)).await;
+    tokio::time::sleep(Duration::from_secs(5)).await;
+    assert_eq!(bench.live.letters().len(), 1);
+    bench.stop.cancel();
+    worker.await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_mail_whose_caller_left_does_not_wait_for_the_end_of_its_lease() {
+    let bench = Bench::new();
+    let _worker = bench.start();
+    let left = tokio::time::Instant::now();
+    drop(bench.open_with_a_slot(1).await);
+
+    bench.until(is(DeliveryState::Sent)).await;
+
+    assert!(
+        left.elapsed() < Duration::from_secs(5),
+        "{:?}",
+        left.elapsed()
+    );
+    assert_eq!(bench.live.letters().len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stop_waits_for_mails_that_are_being_committed_and_gives_them_back() {
+    let bench = Bench::new();
+    let worker = bench.start();
+    let slot = bench.open_with_a_slot(1).await;
+    bench.stop.cancel();
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    assert!(!worker.is_finished());
+
+    slot.hand_over();
+    worker.await.unwrap();
+
+    assert!(bench.live.letters().is_empty());
+    let due = bench.store.edit(|tables| tables.due(sample::NOON).len());
+    assert_eq!(due, 1, "it is anyone's");
+    let late = sample::opening(&*bench.vault, 2);
+    let slot = bench.slots.reserve(&late, &SeededEntropy::new(2));
+    assert!(slot.unwrap().is_none(), "nobody would take it");
+}
+
+#[tokio::test(start_paused = true)]
+async fn mails_that_wait_come_before_those_that_are_just_being_queued() {
+    let bench = Bench::new();
+    let next = sample::opening(&*bench.vault, 200);
+    let reserve = || {
+        bench
+            .slots
+            .reserve(&next, &SeededEntropy::new(200))
+            .unwrap()
+    };
+    let mut slots: Vec<_> = std::iter::from_fn(reserve).collect();
+    assert_eq!(slots.len(), MailerSettings::default().tries_at_once);
+    bench.open(1).await;
+
+    // One is free, and is not for who comes next.
+    slots.pop().unwrap().give_back();
+    assert!(reserve().is_none());
+
+    let _worker = bench.start();
+    bench.until(is(DeliveryState::Sent)).await;
+    bench.slots.announce();
+    tokio::time::sleep(Duration::from_millis(10)).await;
+    assert!(reserve().is_some());
 }

@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use otpost_domain::SessionId;
 use otpost_ports::{
-    Claim, KeptAnswer, Ledger, Once, Owner, RecipientDigest, StoreError, StoredSession, Subject,
+    Claim, KeptAnswer, Lease, Ledger, Once, Owner, RecipientDigest, StoreError, StoredSession,
+    Subject,
 };
 
 use super::job::{Job, Names};
@@ -214,12 +215,13 @@ impl HeldRows {
     }
 
     /// A session that is new, with its mail.
-    pub(super) fn open(&mut self, stored: &StoredSession) {
+    pub(super) fn open(&mut self, stored: &StoredSession, lease: Option<Lease>) {
         self.put_session(stored);
-        self.put_mail(convert::delivery::row(
-            stored.session.id(),
-            &stored.delivery,
-        ));
+        let mut mail = convert::delivery::row(stored.session.id(), &stored.delivery);
+        if let Some(lease) = lease {
+            hold(&mut mail, lease);
+        }
+        self.put_mail(mail);
     }
 
     /// Writes what changed, and says whether anything did.
@@ -254,6 +256,12 @@ async fn mails(tables: &impl Tables, names: &Names) -> Result<Held<delivery::Ent
     Ok(Held::new(mails))
 }
 
+/// From now on the mail is somebody's.
+fn hold(mail: &mut delivery::Model, lease: Lease) {
+    mail.lease_token = Some(lease.token.0.to_vec());
+    mail.lease_until = Some(lease.until.as_millis());
+}
+
 /// Hands out mails that are due, as all that was written before left them, and says whether any was
 /// leased: one that cannot be read is too, or it would hold up the others.
 pub(super) async fn claim(
@@ -263,8 +271,7 @@ pub(super) async fn claim(
     let due = tables.due_mails(claim).await?;
     let mut mails = tables.read::<delivery::Entity>(&due).await?;
     for mail in &mut mails {
-        mail.lease_token = Some(claim.token.0.to_vec());
-        mail.lease_until = Some(claim.until.as_millis());
+        hold(mail, claim.lease);
     }
     tables.update::<delivery::Entity>(&mails).await?;
     // Read when nobody changes the mails any more: a mail and its session are of one moment.

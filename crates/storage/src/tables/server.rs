@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::fmt::Write;
 
 use otpost_ports::{Claim, StoreError};
-use sea_orm::sea_query::{ArrayType, Expr, LockBehavior, LockType, PgFunc};
+use sea_orm::sea_query::{ArrayType, Expr, Func, LockBehavior, LockType};
 use sea_orm::{
     ColumnTrait, ConnectionTrait, DatabaseTransaction, DbBackend, DbErr, EntityTrait, ExprTrait,
     Iterable, ModelTrait, QueryFilter, QueryOrder, QuerySelect, Select, Statement, Value,
@@ -15,6 +15,9 @@ use super::{Keyed, Tables, list, name, table};
 use crate::convert::delivery::DELIVERIES;
 use crate::error::{Overtaken, reading, unavailable};
 use crate::outbox::due_mail_ids;
+
+/// The keys of the rows that are asked for, as a table of one column.
+const WANTED: &str = "wanted";
 
 impl Tables for DatabaseTransaction {
     async fn read<E: Keyed>(&self, keys: &BTreeSet<Vec<u8>>) -> Result<Vec<E::Model>, StoreError> {
@@ -88,12 +91,16 @@ async fn all<E: Keyed>(
     rows.all(transaction).await.map_err(reading(E::TABLE.0))
 }
 
-/// The rows with one of these keys, in their order.
+/// The rows with one of these keys, in their order. The keys are joined, and not compared as one array:
+/// so each is looked for in the partition that it belongs to, and not in all of them.
 fn with_keys<E: Keyed>(keys: &BTreeSet<Vec<u8>>) -> Select<E> {
     let keys: Vec<Vec<u8>> = keys.iter().cloned().collect();
-    E::find()
-        .filter(Expr::col((E::default(), E::KEY)).eq(PgFunc::any(keys)))
-        .order_by_asc(E::KEY)
+    let key = Expr::col((E::default(), E::KEY));
+    let mut rows = E::find()
+        .filter(key.eq(Expr::col((WANTED, WANTED))))
+        .order_by_asc(E::KEY);
+    QuerySelect::query(&mut rows).from_function(Func::cust("UNNEST").arg(keys), WANTED);
+    rows
 }
 
 /// Rows as a part of a statement, and its parameters.

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use otpost_domain::{SessionId, Timestamp};
 use otpost_ports::{
-    Admitted, Applied, Claim, Command, LeaseToken, NetworkDigest, Opening, Outbox, Quotas,
+    Admitted, Applied, Claim, Command, Lease, LeaseToken, NetworkDigest, Opening, Outbox, Quotas,
     Readiness, RecipientDigest, SessionStore, Settlement, Subject,
 };
 use otpost_testkit::sample;
@@ -152,9 +152,11 @@ async fn send(grown: &Arc<Grown>, what: &str, at: Timestamp) {
         callers.spawn(async move {
             let token = LeaseToken([u8::try_from(caller).unwrap(); 16]);
             let claim = Claim {
-                token,
+                lease: Lease {
+                    token,
+                    until: now.plus_secs(60),
+                },
                 now,
-                until: now.plus_secs(60),
                 limit: 16,
             };
             loop {

@@ -3,9 +3,9 @@
 
 use otpost_domain::Timestamp;
 use otpost_ports::{
-    Admitted, Applied, AuditAction, AuditLog, Claim, Command, KeyStore, LeaseToken, MessageId,
-    Once, Opening, Outbox, OutboxQuery, Quotas, Readiness, RecipientStore, Scope, SessionStore,
-    Settlement, StoredSession, Subject,
+    Admitted, Applied, AuditAction, AuditLog, Claim, Command, KeyStore, Lease, LeaseToken,
+    MessageId, Once, Opening, Outbox, OutboxQuery, Quotas, Readiness, RecipientStore, Scope,
+    SessionStore, Settlement, StoredSession, Subject,
 };
 use otpost_testkit::{FakeVault, sample};
 
@@ -91,9 +91,11 @@ async fn outbox(grown: &Grown, watch: &mut Watch<'_>, round: u8) {
     let storage = &grown.storage;
     let token = LeaseToken([round; 16]);
     let claim = Claim {
-        token,
+        lease: Lease {
+            token,
+            until: NOW.plus_secs(60),
+        },
         now: NOW,
-        until: NOW.plus_secs(60),
         limit: 16,
     };
     let claimed = watch.of("claim", storage.claim(claim)).await;

@@ -1,8 +1,8 @@
 //! Rows that nobody wrote: reported with their table, never judged, never a panic.
 
 use otpost_ports::{
-    AuditAction, AuditEntry, AuditLog, Claim, Command, KeyRecord, KeyStore, LeaseToken, Opening,
-    Outbox, OutboxQuery, RecipientStore, Scope, SessionStore, StoreError, VaultError,
+    AuditAction, AuditEntry, AuditLog, Claim, Command, KeyRecord, KeyStore, Lease, LeaseToken,
+    Opening, Outbox, OutboxQuery, RecipientStore, Scope, SessionStore, StoreError, VaultError,
 };
 use otpost_testkit::sample::{self, NOON};
 
@@ -296,9 +296,11 @@ async fn a_broken_row_neither_holds_up_nor_hides_the_mails_of_others(place: Plac
         let mut ids = Vec::new();
         for number in 1..=2 {
             let claim = Claim {
-                token: LeaseToken([number; 16]),
+                lease: Lease {
+                    token: LeaseToken([number; 16]),
+                    until: NOON.plus_secs(60),
+                },
                 now: NOON,
-                until: NOON.plus_secs(60),
                 limit: 1,
             };
             let claimed = storage.claim(claim).await.unwrap();

@@ -9,8 +9,8 @@ use std::time::Instant;
 
 use otpost_domain::{Timestamp, Verdict};
 use otpost_ports::{
-    Admitted, Applied, Claim, DeliveryState, LeaseToken, MessageId, Opening, Outbox, Outcome,
-    SessionStore, Settlement, StoreError,
+    Admitted, Applied, Claim, DeliveryState, Lease, LeaseToken, MessageId, Opening, Outbox,
+    Outcome, SessionStore, Settlement, StoreError,
 };
 use otpost_storage::Storage;
 use otpost_testkit::sample::{self, NOON};
@@ -233,9 +233,11 @@ const TOKEN: LeaseToken = LeaseToken([7; 16]);
 fn all_due() -> Claim {
     let now = NOON.plus_secs(60);
     Claim {
-        token: TOKEN,
+        lease: Lease {
+            token: TOKEN,
+            until: now.plus_secs(60),
+        },
         now,
-        until: now.plus_secs(60),
         limit: 9,
     }
 }

@@ -3,7 +3,7 @@
 
 use std::time::Instant;
 
-use otpost_ports::{Claim, LeaseToken, Outbox, Purged, Readiness, SessionStore};
+use otpost_ports::{Claim, Lease, LeaseToken, Outbox, Purged, Readiness, SessionStore};
 use otpost_testkit::sample::{self, NOON};
 use sea_orm::{
     DatabaseConnection, DatabaseTransaction, SqliteTransactionMode, TransactionOptions,
@@ -79,9 +79,11 @@ async fn an_idle_poll_takes_no_write_lock() {
     let lock = lock(&other).await;
 
     let claim = Claim {
-        token: LeaseToken([1; 16]),
+        lease: Lease {
+            token: LeaseToken([1; 16]),
+            until: NOON.plus_secs(60),
+        },
         now: NOON,
-        until: NOON.plus_secs(60),
         limit: 9,
     };
     assert_eq!(storage.claim(claim).await.unwrap(), []);

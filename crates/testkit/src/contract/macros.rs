@@ -131,6 +131,7 @@ macro_rules! outbox_contract {
             a_mail_is_not_claimed_before_it_is_due
             the_longest_due_are_claimed_first_and_no_more_than_asked_for
             a_mail_opened_as_sent_is_never_claimed
+            a_mail_opened_under_a_lease_is_its_holders_alone
             a_lease_that_ran_out_is_taken_over
             a_lease_that_was_lost_settles_nothing
             a_lease_settles_once

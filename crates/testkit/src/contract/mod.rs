@@ -19,9 +19,9 @@ use std::sync::Arc;
 
 use otpost_domain::{SessionId, Timestamp};
 use otpost_ports::{
-    Admitted, Applied, AuditLog, Claim, Command, Courier, Inbox, Judged, KeyStore, LeaseToken,
-    MessageId, Opening, Outbox, Outcome, RecipientStore, SessionStore, Settlement, StoreError,
-    StoredSession, Vault,
+    Admitted, Applied, AuditLog, Claim, Command, Courier, Inbox, Judged, KeyStore, Lease,
+    LeaseToken, MessageId, Opening, Outbox, Outcome, RecipientStore, SessionStore, Settlement,
+    StoreError, StoredSession, Vault,
 };
 use tokio::task::JoinSet;
 
@@ -104,9 +104,11 @@ impl Storage {
     /// Leases at most `limit` mails at `now`, for [`LEASE_SECS`].
     async fn claim(&self, token: u8, now: Timestamp, limit: u32) -> Vec<StoredSession> {
         let claim = Claim {
-            token: LeaseToken([token; 16]),
+            lease: Lease {
+                token: LeaseToken([token; 16]),
+                until: now.plus_secs(LEASE_SECS),
+            },
             now,
-            until: now.plus_secs(LEASE_SECS),
             limit,
         };
         self.outbox.claim(claim).await.unwrap()

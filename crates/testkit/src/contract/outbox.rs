@@ -2,8 +2,8 @@
 
 use otpost_domain::{ResendPolicy, SessionId, TermsRecord, Timestamp};
 use otpost_ports::{
-    Claim, Delivery, DeliveryState, LeaseToken, MessageId, Opening, OutboxEntry, OutboxQuery,
-    Reply, Settlement,
+    Claim, Delivery, DeliveryState, Lease, LeaseToken, MessageId, Opening, OutboxEntry,
+    OutboxQuery, Reply, Settlement,
 };
 use tokio::task::JoinSet;
 
@@ -47,9 +47,11 @@ pub async fn parallel_claimers_share_the_mails(storage: &Storage) {
     for token in 1..=10 {
         let outbox = storage.outbox.clone();
         let claim = Claim {
-            token: LeaseToken([token; 16]),
+            lease: Lease {
+                token: LeaseToken([token; 16]),
+                until: NOON.plus_secs(LEASE_SECS),
+            },
             now: NOON,
-            until: NOON.plus_secs(LEASE_SECS),
             limit: 2,
         };
         claimers.spawn(async move { outbox.claim(claim).await });
@@ -121,6 +123,32 @@ pub async fn a_mail_opened_as_sent_is_never_claimed(storage: &Storage) {
     }
 
     assert_eq!(storage.claim(1, NOON.plus_secs(600), 9).await, []);
+}
+
+/// A mail that was opened under a lease is its holder's, who settles it; nobody else is handed it
+/// before the lease is over.
+pub async fn a_mail_opened_under_a_lease_is_its_holders_alone(storage: &Storage) {
+    let lease = Lease {
+        token: LeaseToken([1; 16]),
+        until: NOON.plus_secs(LEASE_SECS),
+    };
+    for number in 1..=2 {
+        let opening = Opening {
+            lease: Some(lease),
+            ..sample::opening(&*storage.vault, number)
+        };
+        storage.keep(opening).await;
+    }
+    let last = Timestamp::from_millis(lease.until.as_millis() - 1);
+    assert_eq!(storage.claim(2, last, 9).await, []);
+
+    let id = sample::session_id(1, NOON);
+    let settle = |token| storage.outbox.settle(&id, token, Settlement::Sent);
+    assert!(!settle(LeaseToken([2; 16])).await.unwrap());
+    assert!(settle(lease.token).await.unwrap());
+
+    let over = storage.claim_messages(2, lease.until, 9).await;
+    assert_eq!(over, [MessageId([2; 16])]);
 }
 
 /// The mail of a node that died is anyone's once its lease is over.

@@ -11,9 +11,9 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
-use otpost_domain::{KeyId, ProjectName, SessionId, Timestamp};
+use otpost_domain::{KeyId, ProjectName, SessionId};
 use otpost_ports::{
-    AuditEntry, Counters, IdempotencyDigest, KeptAnswer, KeyRecord, LeaseToken, MessageId,
+    AuditEntry, Counters, IdempotencyDigest, KeptAnswer, KeyRecord, Lease, MessageId,
     ProjectRecord, Readiness, Reply, StoreError, StoredSession, Subject, Vault,
 };
 use tokio::sync::RwLock;
@@ -29,15 +29,6 @@ pub struct Row {
     pub reply: Option<Reply>,
     /// Which mail of it was dropped last.
     pub dropped: Option<MessageId>,
-}
-
-/// Who holds a mail, and until when.
-#[derive(Clone, Copy, Debug)]
-pub struct Lease {
-    /// The proof.
-    pub token: LeaseToken,
-    /// The first instant at which it is over.
-    pub until: Timestamp,
 }
 
 /// Everything that a [`MemoryStore`] keeps.

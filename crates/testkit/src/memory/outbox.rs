@@ -7,7 +7,7 @@ use otpost_ports::{
     StoreError, StoredSession,
 };
 
-use super::{Lease, MemoryStore, Row, Tables, at_most};
+use super::{MemoryStore, Row, Tables, at_most};
 
 #[async_trait]
 impl Outbox for MemoryStore {
@@ -17,10 +17,7 @@ impl Outbox for MemoryStore {
             due.truncate(at_most(claim.limit));
             for stored in &due {
                 if let Some(row) = tables.sessions.get_mut(stored.session.id()) {
-                    row.lease = Some(Lease {
-                        token: claim.token,
-                        until: claim.until,
-                    });
+                    row.lease = Some(claim.lease);
                 }
             }
             due

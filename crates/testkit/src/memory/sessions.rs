@@ -132,8 +132,8 @@ impl Tables {
     /// Keeps a session that was admitted.
     pub fn insert(&mut self, opening: Opening) {
         let row = Row {
+            lease: opening.lease,
             stored: opening.into(),
-            lease: None,
             reply: None,
             dropped: None,
         };

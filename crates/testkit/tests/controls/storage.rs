@@ -55,6 +55,7 @@ enum Flaw {
     PurgeSaysItIsDone,
     ClaimLosesTheSecret,
     ClaimIgnoresLeases,
+    OpeningForgetsItsLease,
     RacesClaims,
     IgnoresTheDueTime,
     ClaimsTheNewestFirst,

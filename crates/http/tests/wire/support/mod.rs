@@ -15,13 +15,12 @@ use otpost_domain::{
 use otpost_http::{Dev, Server, Stop, serve};
 use otpost_service::{
     Actor, Catalogue, InboxReader, KeyUses, Keys, Limits, Mailer, MailerSettings, NewKey, Otp,
-    Policies, Policy, Ports,
+    Policies, Policy, Ports, Slots,
 };
 use otpost_testkit::{
     FakeVault, ManualClock, MemoryInbox, MemoryStore, Row, SeededEntropy, sample,
 };
 use tokio::runtime::Runtime;
-use tokio::sync::Notify;
 
 pub(crate) use client::{Answer, Request};
 
@@ -133,7 +132,12 @@ impl Wire {
             ]
         });
         let stop = Stop::new();
-        let mail_queued = Arc::new(Notify::new());
+        // Where nobody takes mails, they wait in the store.
+        let settings = MailerSettings {
+            tries_at_once: if options.is_dev { 8 } else { 0 },
+            ..MailerSettings::default()
+        };
+        let slots = Arc::new(Slots::new(&settings));
         let inbox = Arc::new(MemoryInbox::new());
         if options.is_dev {
             let mailer = Mailer {
@@ -143,8 +147,8 @@ impl Wire {
                 clock: clock.clone(),
                 live: inbox.clone(),
                 test: inbox.clone(),
-                mail_queued: mail_queued.clone(),
-                settings: MailerSettings::default(),
+                slots: slots.clone(),
+                settings,
             };
             let stop = stop.due().clone();
             runtime.spawn(async move { mailer.run(stop).await });
@@ -167,7 +171,7 @@ impl Wire {
             policies,
             Arc::new(catalogue()),
             options.accepts_test_keys,
-            mail_queued,
+            slots,
             Arc::new(KeyUses::new(store.clone())),
         );
         let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();

@@ -12,7 +12,7 @@ mod tls;
 
 use otpost_cluster::{Binaries, Cluster};
 use otpost_domain::{ResendPolicy, TermsRecord, Timestamp};
-use otpost_ports::{Claim, LeaseToken, Opening};
+use otpost_ports::{Claim, Lease, LeaseToken, Opening};
 use otpost_testkit::sample::{self, NOON};
 
 use crate::support::Place;
@@ -66,9 +66,11 @@ fn opening(place: &Place, number: u16) -> Opening {
 fn claim(token: u8, limit: u32) -> Claim {
     let now = NOON.plus_secs(3_600);
     Claim {
-        token: LeaseToken([token; 16]),
+        lease: Lease {
+            token: LeaseToken([token; 16]),
+            until: now.plus_secs(60),
+        },
         now,
-        until: now.plus_secs(60),
         limit,
     }
 }

@@ -200,7 +200,7 @@ async fn a_resend_while_a_courier_settles_never_loses_the_mail() {
         let opening = opening(&place, number);
         let id = *opening.session.id();
         open(&one, opening.clone()).await;
-        let token = claim(1, 1).token;
+        let token = claim(1, 1).lease.token;
         assert_eq!(one.claim(claim(1, 1)).await.unwrap().len(), 1);
 
         let again = sample::resend(7, opening.at.plus_secs(2));
@@ -219,7 +219,7 @@ async fn a_resend_while_a_courier_settles_never_loses_the_mail() {
             assert!(start.elapsed() < TOLD, "{stored:?}");
         }
         assert!(
-            two.settle(&id, claim(2, 9).token, Settlement::Sent)
+            two.settle(&id, claim(2, 9).lease.token, Settlement::Sent)
                 .await
                 .unwrap()
         );
@@ -254,7 +254,9 @@ async fn a_claimed_mail_and_its_session_are_of_one_moment() {
             assert_eq!(pending.generation(), stored.delivery.generation);
             let id = stored.session.id();
             let again = Settlement::Released { due_at: NOON };
-            one.settle(id, claim(1, 1).token, again).await.unwrap();
+            one.settle(id, claim(1, 1).lease.token, again)
+                .await
+                .unwrap();
             claimed += 1;
         }
     }

@@ -234,7 +234,7 @@ async fn traffic_meets_no_error_while_partitions_come_and_go() {
                 for stored in storage.claim(token).await.unwrap() {
                     let id = stored.session.id();
                     storage
-                        .settle(id, token.token, Settlement::Sent)
+                        .settle(id, token.lease.token, Settlement::Sent)
                         .await
                         .unwrap();
                 }

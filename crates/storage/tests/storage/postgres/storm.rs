@@ -82,7 +82,7 @@ async fn chores(storage: &Storage, number: u16) {
             for stored in storage.claim(token).await.unwrap() {
                 let id = stored.session.id();
                 storage
-                    .settle(id, token.token, Settlement::Sent)
+                    .settle(id, token.lease.token, Settlement::Sent)
                     .await
                     .unwrap();
             }

@@ -196,8 +196,13 @@ pub(super) const CONTROLS: &[Control<Flaw>] = &[
             "a_mail_is_not_leased_twice_at_a_time",
             "parallel_claimers_share_the_mails",
             "the_longest_due_are_claimed_first_and_no_more_than_asked_for",
+            "a_mail_opened_under_a_lease_is_its_holders_alone",
             "a_hurried_mail_keeps_its_lease",
         ],
+    ),
+    (
+        Flaw::OpeningForgetsItsLease,
+        &["a_mail_opened_under_a_lease_is_its_holders_alone"],
     ),
     (Flaw::RacesClaims, &["parallel_claimers_share_the_mails"]),
     (
@@ -235,7 +240,10 @@ pub(super) const CONTROLS: &[Control<Flaw>] = &[
     ),
     (
         Flaw::IgnoresTheToken,
-        &["a_lease_that_was_lost_settles_nothing"],
+        &[
+            "a_mail_opened_under_a_lease_is_its_holders_alone",
+            "a_lease_that_was_lost_settles_nothing",
+        ],
     ),
     (Flaw::SettlesAfterTheLease, &["a_lease_settles_once"]),
     (Flaw::SentIsNoTry, &["a_sent_mail_is_done_with"]),
@@ -245,6 +253,7 @@ pub(super) const CONTROLS: &[Control<Flaw>] = &[
             "a_resend_after_the_mail_was_sent_queues_another",
             "a_limited_open_opens_nothing_and_charges_nothing",
             "a_repeated_resend_mails_nothing",
+            "a_mail_opened_under_a_lease_is_its_holders_alone",
             "a_sent_mail_is_done_with",
             "a_hurried_mail_keeps_its_lease",
             "the_list_shows_what_waits_or_failed",

@@ -6,7 +6,7 @@ use otpost_ports::{
     Claim, DeliveryState, LeaseToken, MessageId, Outbox, OutboxEntry, OutboxQuery, Settlement,
     StoreError, StoredSession,
 };
-use otpost_testkit::{Lease, Row, Tables};
+use otpost_testkit::{Row, Tables};
 
 use super::{Flaw, Flawed};
 
@@ -16,7 +16,7 @@ impl Outbox for Flawed {
         self.inner
             .edit(|tables| self.spoil_before_claim(tables, claim.now));
         if self.has(Flaw::NeverTakesOver) {
-            claim.until = Timestamp::from_millis(i64::MAX);
+            claim.lease.until = Timestamp::from_millis(i64::MAX);
         }
         if self.has(Flaw::ClaimIgnoresItsLimit) {
             claim.limit = u32::MAX;
@@ -166,10 +166,7 @@ impl Flawed {
         self.inner.edit(|tables| {
             for mail in &due {
                 let row = tables.sessions.get_mut(mail.session.id()).unwrap();
-                row.lease = Some(Lease {
-                    token: claim.token,
-                    until: claim.until,
-                });
+                row.lease = Some(claim.lease);
             }
         });
         due

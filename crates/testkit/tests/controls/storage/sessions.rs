@@ -25,6 +25,9 @@ impl SessionStore for Flawed {
         if self.has(Flaw::QueuesEveryOpening) {
             opening.delivery.state = DeliveryState::Queued;
         }
+        if self.has(Flaw::OpeningForgetsItsLease) {
+            opening.lease = None;
+        }
         opening.once = self.spoil_wish(opening.once, Flaw::OpensUnasked);
         if self.has(Flaw::RacesOpens) {
             return self.race_to_open(opening).await;
