@@ -19,13 +19,13 @@ use otpost_ports::{
     StoredSession, Subject, Vault, admit, decide,
 };
 use rusqlite::Transaction;
-use sea_orm::{ConnectionTrait, DatabaseConnection};
+use sea_orm::{DatabaseConnection, DatabaseTransaction, DbErr};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, timeout_at};
 
 use crate::connect::writer::FileWriter;
-use crate::engine::Engine;
-use crate::error::{Overtaken, TooSlow, is_in_use, is_undone, unavailable};
+use crate::engine::{Patience, begin_on_server};
+use crate::error::{Overtaken, TooSlow, is_in_use, is_undone, unavailable, without_connection};
 use crate::storage::{end, undo};
 use crate::tables::Tables;
 use crate::tables::file::FileTables;
@@ -47,8 +47,8 @@ pub(crate) struct Batches {
 pub(crate) enum Place {
     File(Arc<FileWriter>),
     Server {
-        engine: Engine,
         connections: DatabaseConnection,
+        has_pooler: bool,
     },
 }
 
@@ -75,10 +75,6 @@ impl Failure {
     }
 }
 
-/// What a batch says first where rows are locked one by one: a row that somebody holds is waited for
-/// by those who ask for it, each alone, and not by all.
-const LOCK_TOGETHER: &str = "SET LOCAL lock_timeout = 300";
-
 impl Batches {
     pub(crate) fn new(place: Place, vault: Arc<dyn Vault>) -> Self {
         Self {
@@ -96,6 +92,7 @@ impl Batches {
         mut jobs: Vec<Job>,
         until: Instant,
         turn: &mut Option<Turn>,
+        patience: Patience,
     ) -> (Vec<Job>, Result<(), Failure>) {
         match &self.place {
             Place::File(writer) => {
@@ -108,10 +105,11 @@ impl Batches {
                 writer.transaction(jobs, until, work).await
             }
             Place::Server {
-                engine,
                 connections,
+                has_pooler,
             } => {
-                let committed = self.commit_to_server(*engine, connections, &mut jobs, turn);
+                let begun = begin_on_server(connections, *has_pooler, patience);
+                let committed = self.commit_to_server(begun, &mut jobs, turn);
                 let committed = timeout_at(until, committed).await;
                 let too_slow = |_| Err(Failure::Broken(unavailable(TooSlow)));
                 (jobs, committed.unwrap_or_else(too_slow))
@@ -121,8 +119,7 @@ impl Batches {
 
     async fn commit_to_server(
         &self,
-        engine: Engine,
-        connections: &DatabaseConnection,
+        begun: impl Future<Output = Result<DatabaseTransaction, DbErr>>,
         jobs: &mut [Job],
         turn: &mut Option<Turn>,
     ) -> Result<(), Failure> {
@@ -145,14 +142,11 @@ impl Batches {
             }
         };
 
-        let transaction = engine.begin(connections).await.map_err(Failure::of)?;
-        let carried_out = async {
-            if !is_alone {
-                let locks = transaction.execute_unprepared(LOCK_TOGETHER).await;
-                locks.map_err(unavailable)?;
-            }
-            self.carry_out(&transaction, jobs, after_last).await
-        };
+        let transaction = begun.await.map_err(|error| {
+            let error = unavailable(without_connection(error));
+            Failure::of(error)
+        })?;
+        let carried_out = self.carry_out(&transaction, jobs, after_last);
         match carried_out.await {
             Ok((true, last)) => {
                 // While this one is brought to the disk, the next can read.

@@ -7,7 +7,7 @@ use sea_orm::{
 };
 
 use crate::error::{unavailable, without_connection};
-use crate::server_settings::begin_behind_a_pooler;
+use crate::server_settings::{BEGIN_PATIENTLY, begin_behind_a_pooler};
 
 /// Which database this is, and how it is reached.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,12 +49,7 @@ impl Engine {
                 writer.begin_with_options(options).await
             }
             Self::Postgres { has_pooler } => {
-                let transaction = writer.begin().await?;
-                if has_pooler {
-                    let begin = begin_behind_a_pooler();
-                    transaction.execute_unprepared(&begin).await?;
-                }
-                Ok(transaction)
+                begin_on_server(writer, has_pooler, Patience::OfOne).await
             }
         }
     }
@@ -63,4 +58,33 @@ impl Engine {
     pub(crate) fn is_server(self) -> bool {
         matches!(self, Self::Postgres { .. })
     }
+}
+
+/// How long a transaction waits for a row that somebody holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Patience {
+    /// Not long: many share it.
+    OfMany,
+    /// Nearly as long as its caller does.
+    OfOne,
+}
+
+/// Begins a transaction on a server. It is rolled back when it is dropped.
+pub(crate) async fn begin_on_server(
+    connections: &DatabaseConnection,
+    has_pooler: bool,
+    patience: Patience,
+) -> Result<DatabaseTransaction, DbErr> {
+    let transaction = connections.begin().await?;
+    let mut said = Vec::new();
+    if has_pooler {
+        said.push(begin_behind_a_pooler());
+    }
+    if patience == Patience::OfOne {
+        said.push(BEGIN_PATIENTLY.to_owned());
+    }
+    if !said.is_empty() {
+        transaction.execute_unprepared(&said.join("; ")).await?;
+    }
+    Ok(transaction)
 }

@@ -13,7 +13,8 @@ use tokio::task::{JoinError, JoinSet};
 use tokio::time::{Instant, timeout_at};
 
 use crate::batch::{Answer, Batches, Failure, Job, Reply, Turn};
-use crate::error::{TooSlow, is_undone, unavailable};
+use crate::engine::Patience;
+use crate::error::{TooSlow, is_in_use, is_undone, unavailable};
 use crate::storage::DEADLINE;
 
 /// So many commands wait; whoever comes beyond is told "not available" at once.
@@ -139,7 +140,13 @@ async fn serve(batches: Batches, mut line: mpsc::Receiver<Waiting>) {
         }
         // A task of its own: a panic costs those who are in it, and not the lane.
         let until = oldest + DEADLINE;
-        under_way.spawn(carry_out(Arc::clone(&batches), jobs, until, Some(turn)));
+        under_way.spawn(carry_out(
+            Arc::clone(&batches),
+            jobs,
+            until,
+            Some(turn),
+            Patience::OfMany,
+        ));
         while let Some(ended) = under_way.try_join_next() {
             tell_of_panic(ended);
         }
@@ -163,6 +170,7 @@ fn carry_out(
     mut jobs: Vec<Job>,
     until: Instant,
     mut turn: Option<Turn>,
+    mut patience: Patience,
 ) -> Pin<Box<dyn Future<Output = ()> + Send>> {
     Box::pin(async move {
         let mut tries = 0;
@@ -173,17 +181,31 @@ fn carry_out(
             }
             let is_alone = jobs.len() == 1;
             let ended;
-            (jobs, ended) = batches.commit(jobs, until, &mut turn).await;
+            (jobs, ended) = batches.commit(jobs, until, &mut turn, patience).await;
             tries += 1;
             match ended {
                 Ok(()) => return jobs.into_iter().for_each(Job::answer),
                 Err(Failure::Undone(error)) if is_undone(&error) && (is_alone || tries < TRIES) => {
                     tracing::debug!(%error, "again");
                 }
+                Err(Failure::Undone(error))
+                    if is_alone && patience == Patience::OfMany && is_in_use(&error) =>
+                {
+                    // Nobody else waits for that row meanwhile.
+                    turn = None;
+                    patience = Patience::OfOne;
+                }
                 Err(Failure::Undone(error)) if !is_alone => {
                     tracing::debug!(%error, "each alone");
                     for job in jobs {
-                        tokio::spawn(carry_out(Arc::clone(&batches), vec![job], until, None));
+                        let alone = vec![job];
+                        tokio::spawn(carry_out(
+                            Arc::clone(&batches),
+                            alone,
+                            until,
+                            None,
+                            Patience::OfOne,
+                        ));
                     }
                     return;
                 }

@@ -8,15 +8,22 @@
 /// but looks so dear then that it would be compiled first.
 pub(crate) const SETTINGS: [(&str, &str); 8] = [
     ("statement_timeout", "1500"),
-    // Longer than `deadlock_timeout`, which is 1 s: a circle is to be told as one.
-    ("lock_timeout", "1300"),
+    // A row that somebody holds is waited for by those who ask for it, each alone, and not by all who
+    // share a commit.
+    ("lock_timeout", "300"),
     ("idle_in_transaction_session_timeout", "10000"),
     ("enable_seqscan", "off"),
     ("jit", "off"),
+    // Planning for the rows of each batch anew takes as long as carrying it out.
     ("plan_cache_mode", "force_generic_plan"),
+    // They would read what is joined whole, as many as the planner thinks that rows are asked for.
     ("enable_hashjoin", "off"),
     ("enable_mergejoin", "off"),
 ];
+
+/// What a transaction of one caller says first, and one command that did not get its row at once. It is
+/// longer than `deadlock_timeout`, which is 1 s: a circle is to be told as one.
+pub(crate) const BEGIN_PATIENTLY: &str = "SET LOCAL lock_timeout = 1300";
 
 /// The isolation that locks on rows are made for, and the default of most servers.
 pub(crate) const ISOLATION: &str = "read committed";

@@ -28,15 +28,54 @@ pub(crate) trait Tables {
     /// Whether others may commit while a statement of this transaction waits for a lock.
     fn may_wait(&self) -> bool;
 
-    /// Inserts these rows. Where another transaction was the first to insert one of them, this one is
-    /// undone, and may be tried again.
-    async fn insert<E: Keyed>(&self, rows: &[E::Model]) -> Result<(), StoreError>;
-
-    /// Writes what may change of these rows, each of which is there and locked.
-    async fn update<E: Keyed>(&self, rows: &[E::Model]) -> Result<(), StoreError>;
+    /// Writes these rows. Where another transaction was the first to insert one of those that are new,
+    /// this one is undone, and may be tried again.
+    async fn write(&self, changes: &Changes) -> Result<(), StoreError>;
 
     /// The sessions of the mails to hand out, locked, without those that another node is just taking.
     async fn due_mails(&self, claim: &Claim) -> Result<BTreeSet<Vec<u8>>, StoreError>;
+}
+
+/// All that a batch writes.
+#[derive(Default)]
+pub(crate) struct Changes {
+    pub(crate) sessions: Changed<session::Entity>,
+    pub(crate) mails: Changed<delivery::Entity>,
+    pub(crate) answers: Changed<kept_answer::Entity>,
+    pub(crate) counters: Changed<counters::Entity>,
+}
+
+impl Changes {
+    /// Whether there is nothing to write.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.sessions.is_empty()
+            && self.mails.is_empty()
+            && self.answers.is_empty()
+            && self.counters.is_empty()
+    }
+}
+
+/// The rows of a table that are written, in the order of their keys.
+pub(crate) struct Changed<E: Keyed> {
+    /// Those that are there, and locked: what may change of them is written.
+    pub(crate) old: Vec<E::Model>,
+    /// Those that are inserted.
+    pub(crate) new: Vec<E::Model>,
+}
+
+impl<E: Keyed> Changed<E> {
+    fn is_empty(&self) -> bool {
+        self.old.is_empty() && self.new.is_empty()
+    }
+}
+
+impl<E: Keyed> Default for Changed<E> {
+    fn default() -> Self {
+        Self {
+            old: Vec::new(),
+            new: Vec::new(),
+        }
+    }
 }
 
 /// A table with one key, which is bytes.

@@ -15,7 +15,7 @@ use crate::entity::{counters, delivery, kept_answer, session};
 use crate::error::{Overtaken, unavailable};
 use crate::outbox::readable;
 use crate::rows::Rows;
-use crate::tables::{Keyed, Tables};
+use crate::tables::{Changed, Changes, Keyed, Tables};
 
 /// A table's rows by their keys.
 struct Held<E: Keyed> {
@@ -70,22 +70,20 @@ impl<E: Keyed> Held<E> {
         self.rows.insert(E::key(&row).clone(), row);
     }
 
-    /// Writes what changed, in the order of the keys, and says whether anything did.
-    async fn save(mut self, tables: &impl Tables) -> Result<bool, StoreError> {
-        let (mut new, mut changed) = (Vec::new(), Vec::new());
+    /// What changed, in the order of the keys.
+    fn changed(mut self) -> Changed<E> {
+        let mut changed = Changed::default();
         for key in &self.changed {
             let Some(row) = self.rows.remove(key) else {
                 continue;
             };
             if self.stored.contains(key) {
-                changed.push(row);
+                changed.old.push(row);
             } else {
-                new.push(row);
+                changed.new.push(row);
             }
         }
-        tables.update::<E>(&changed).await?;
-        tables.insert::<E>(&new).await?;
-        Ok(!self.changed.is_empty())
+        changed
     }
 }
 
@@ -229,13 +227,17 @@ impl HeldRows {
         for (subject, counters) in self.ledger.changes() {
             self.counters.put(convert::counters::row(subject, counters));
         }
-        let is_any = [
-            self.sessions.save(tables).await?,
-            self.mails.save(tables).await?,
-            self.answers.save(tables).await?,
-            self.counters.save(tables).await?,
-        ];
-        Ok(is_any.contains(&true))
+        let changes = Changes {
+            sessions: self.sessions.changed(),
+            mails: self.mails.changed(),
+            answers: self.answers.changed(),
+            counters: self.counters.changed(),
+        };
+        if changes.is_empty() {
+            return Ok(false);
+        }
+        tables.write(&changes).await?;
+        Ok(true)
     }
 }
 
@@ -269,11 +271,17 @@ pub(super) async fn claim(
     claim: &Claim,
 ) -> Result<(Vec<StoredSession>, bool), StoreError> {
     let due = tables.due_mails(claim).await?;
+    if due.is_empty() {
+        return Ok((Vec::new(), false));
+    }
     let mut mails = tables.read::<delivery::Entity>(&due).await?;
     for mail in &mut mails {
         hold(mail, claim.lease);
     }
-    tables.update::<delivery::Entity>(&mails).await?;
+    let mut changes = Changes::default();
+    changes.mails.old = mails;
+    tables.write(&changes).await?;
+    let mut mails = changes.mails.old;
     // Read when nobody changes the mails any more: a mail and its session are of one moment.
     let sessions = tables.read::<session::Entity>(&due).await?;
     let mut sessions = Held::<session::Entity>::new(sessions).rows;
@@ -282,5 +290,5 @@ pub(super) async fn claim(
         let session = sessions.remove(&mail.session_id);
         readable((mail, session))
     });
-    Ok((readable.collect(), !due.is_empty()))
+    Ok((readable.collect(), true))
 }

@@ -64,8 +64,8 @@ pub(super) async fn connect(
         engine,
         writer: connections.clone(),
         batches: Place::Server {
-            engine,
             connections: connections.clone(),
+            has_pooler,
         },
         reader: connections,
     })

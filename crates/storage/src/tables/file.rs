@@ -10,7 +10,7 @@ use sea_orm::{
     ActiveModelTrait, DbBackend, DbErr, Iterable, ModelTrait, QueryTrait, TryIntoModel, Value,
 };
 
-use super::{Keyed, Tables, list, name, table};
+use super::{Changed, Changes, Keyed, Tables, list, name, table};
 use crate::convert::Table;
 use crate::error::unavailable;
 use crate::outbox::due_mail_ids;
@@ -45,21 +45,11 @@ impl Tables for FileTables<'_> {
         false
     }
 
-    async fn insert<E: Keyed>(&self, rows: &[E::Model]) -> Result<(), StoreError> {
-        let columns: Vec<E::Column> = E::Column::iter().collect();
-        let (table, names) = (table::<E>(), list(&columns, str::to_owned));
-        let places = list(&columns, |_| "?".to_owned());
-        let sql = format!("INSERT INTO {table} ({names}) VALUES ({places})");
-        self.write::<E>(&sql, rows, &columns)
-    }
-
-    async fn update<E: Keyed>(&self, rows: &[E::Model]) -> Result<(), StoreError> {
-        let mut columns = E::changing();
-        let changes = list(&columns, |column| format!("{column} = ?"));
-        let (table, key) = (table::<E>(), name(E::KEY));
-        let sql = format!("UPDATE {table} SET {changes} WHERE {key} = ?");
-        columns.push(E::KEY);
-        self.write::<E>(&sql, rows, &columns)
+    async fn write(&self, changes: &Changes) -> Result<(), StoreError> {
+        self.write_table(&changes.sessions)?;
+        self.write_table(&changes.mails)?;
+        self.write_table(&changes.answers)?;
+        self.write_table(&changes.counters)
     }
 
     async fn due_mails(&self, claim: &Claim) -> Result<BTreeSet<Vec<u8>>, StoreError> {
@@ -76,8 +66,23 @@ impl FileTables<'_> {
         self.0.prepare_cached(sql).map_err(unavailable)
     }
 
+    fn write_table<E: Keyed>(&self, rows: &Changed<E>) -> Result<(), StoreError> {
+        let (table, key) = (table::<E>(), name(E::KEY));
+        let mut columns = E::changing();
+        let changes = list(&columns, |column| format!("{column} = ?"));
+        columns.push(E::KEY);
+        let update = format!("UPDATE {table} SET {changes} WHERE {key} = ?");
+        self.carry_out::<E>(&update, &rows.old, &columns)?;
+
+        let columns: Vec<E::Column> = E::Column::iter().collect();
+        let names = list(&columns, str::to_owned);
+        let places = list(&columns, |_| "?".to_owned());
+        let insert = format!("INSERT INTO {table} ({names}) VALUES ({places})");
+        self.carry_out::<E>(&insert, &rows.new, &columns)
+    }
+
     /// Carries out `sql` with these columns of each row, and makes sure that each was written.
-    fn write<E: Keyed>(
+    fn carry_out<E: Keyed>(
         &self,
         sql: &str,
         rows: &[E::Model],

@@ -11,7 +11,7 @@ use sea_orm::{
     Iterable, ModelTrait, QueryFilter, QueryOrder, QuerySelect, Select, Statement, Value,
 };
 
-use super::{Keyed, Tables, list, name, table};
+use super::{Changed, Changes, Keyed, Tables, list, name, table};
 use crate::convert::delivery::DELIVERIES;
 use crate::error::{Overtaken, reading, unavailable};
 use crate::outbox::due_mail_ids;
@@ -32,40 +32,13 @@ impl Tables for DatabaseTransaction {
         true
     }
 
-    async fn insert<E: Keyed>(&self, rows: &[E::Model]) -> Result<(), StoreError> {
-        let columns: Vec<E::Column> = E::Column::iter().collect();
-        let names = list(&columns, str::to_owned);
-        let table = table::<E>();
-        let written = write::<E>(self, rows, &columns, |source| {
-            let on_conflict = if E::IS_SHARED {
-                " ON CONFLICT DO NOTHING"
-            } else {
-                ""
-            };
-            format!("INSERT INTO {table} ({names}) {source}{on_conflict}")
-        });
-        match written.await? {
-            Written::All => Ok(()),
-            Written::Some => Err(unavailable(Overtaken)),
-        }
-    }
-
-    async fn update<E: Keyed>(&self, rows: &[E::Model]) -> Result<(), StoreError> {
-        let mut columns = E::changing();
-        let changes = list(&columns, |column| format!("{column} = new.{column}"));
-        columns.push(E::KEY);
-        let names = list(&columns, str::to_owned);
-        let (table, key) = (table::<E>(), name(E::KEY));
-        let written = write::<E>(self, rows, &columns, |source| {
-            format!(
-                "WITH new ({names}) AS ({source}) UPDATE {table} SET {changes} FROM new \
-                 WHERE {table}.{key} = new.{key}"
-            )
-        });
-        match written.await? {
-            Written::All => Ok(()),
-            Written::Some => Err(unavailable(DbErr::RecordNotUpdated)),
-        }
+    async fn write(&self, changes: &Changes) -> Result<(), StoreError> {
+        let mut writing = Writing::default();
+        writing.table(&changes.sessions);
+        writing.table(&changes.mails);
+        writing.table(&changes.answers);
+        writing.table(&changes.counters);
+        writing.carry_out(self).await
     }
 
     async fn due_mails(&self, claim: &Claim) -> Result<BTreeSet<Vec<u8>>, StoreError> {
@@ -103,76 +76,121 @@ fn with_keys<E: Keyed>(keys: &BTreeSet<Vec<u8>>) -> Select<E> {
     rows
 }
 
-/// Rows as a part of a statement, and its parameters.
-struct Source {
-    sql: String,
+/// One statement that writes rows of several tables: each trip to the server takes longer than what it
+/// does there for a row.
+#[derive(Default)]
+struct Writing {
+    parts: Vec<Part>,
     values: Vec<Value>,
 }
 
-/// How many of the rows a statement wrote.
-enum Written {
-    All,
-    Some,
+/// A part of the statement that changes rows of one table, or inserts them, and how many.
+struct Part {
+    sql: String,
+    rows: usize,
+    is_new: bool,
 }
 
-/// Carries out what `statement` makes of all rows.
-async fn write<E: EntityTrait>(
-    transaction: &DatabaseTransaction,
-    rows: &[E::Model],
-    columns: &[E::Column],
-    statement: impl Fn(&str) -> String,
-) -> Result<Written, StoreError> {
-    if rows.is_empty() {
-        return Ok(Written::All);
+impl Writing {
+    fn table<E: Keyed>(&mut self, rows: &Changed<E>) {
+        let (table, key) = (table::<E>(), name(E::KEY));
+        if !rows.old.is_empty() {
+            let mut columns = E::changing();
+            let changes = list(&columns, |column| format!("{column} = new.{column}"));
+            columns.push(E::KEY);
+            let names = list(&columns, str::to_owned);
+            let source = self.source::<E>(&rows.old, &columns);
+            self.parts.push(Part {
+                sql: format!(
+                    "UPDATE {table} SET {changes} FROM ({source}) AS new ({names}) \
+                     WHERE {table}.{key} = new.{key}"
+                ),
+                rows: rows.old.len(),
+                is_new: false,
+            });
+        }
+        if !rows.new.is_empty() {
+            let columns: Vec<E::Column> = E::Column::iter().collect();
+            let names = list(&columns, str::to_owned);
+            let source = self.source::<E>(&rows.new, &columns);
+            let on_conflict = if E::IS_SHARED {
+                " ON CONFLICT DO NOTHING"
+            } else {
+                ""
+            };
+            self.parts.push(Part {
+                sql: format!("INSERT INTO {table} ({names}) {source}{on_conflict}"),
+                rows: rows.new.len(),
+                is_new: true,
+            });
+        }
     }
-    let source = arrays::<E>(rows, columns);
-    let sql = statement(&source.sql);
-    let statement = Statement::from_sql_and_values(DbBackend::Postgres, sql, source.values);
-    let written = transaction.execute_raw(statement).await;
-    let written = written.map_err(unavailable)?.rows_affected();
-    Ok(if usize::try_from(written) == Ok(rows.len()) {
-        Written::All
-    } else {
-        Written::Some
-    })
-}
 
-/// An array for each column. The driver knows no array with an absent value in it: a last one has a
-/// bit for each value of a row that is absent.
-fn arrays<E: EntityTrait>(rows: &[E::Model], columns: &[E::Column]) -> Source {
-    let mut absent = vec![0_i64; rows.len()];
-    let (mut named, mut shown, mut types) = (String::new(), String::new(), String::new());
-    let mut values = Vec::with_capacity(columns.len() + 1);
-    for (place, column) in columns.iter().enumerate() {
-        let mut array = Array::default();
-        for (row, absent) in rows.iter().zip(&mut absent) {
-            if array.push(row.get(*column)).is_absent() {
-                *absent |= 1 << place;
+    /// The rows as a table of these columns, from an array for each column. The driver knows no array with
+    /// an absent value in it: a last one has a bit for each value of a row that is absent.
+    fn source<E: EntityTrait>(&mut self, rows: &[E::Model], columns: &[E::Column]) -> String {
+        let mut absent = vec![0_i64; rows.len()];
+        let (mut named, mut shown, mut types) = (String::new(), String::new(), String::new());
+        for (place, column) in columns.iter().enumerate() {
+            let mut array = Array::default();
+            for (row, absent) in rows.iter().zip(&mut absent) {
+                if array.push(row.get(*column)).is_absent() {
+                    *absent |= 1 << place;
+                }
+            }
+            let column = name(*column);
+            let comma = if place == 0 { "" } else { ", " };
+            let kind = array.type_name();
+            let number = self.parameter(array.into_value());
+            // Writing to a text never fails.
+            let _ = write!(named, "{column}, ");
+            let _ = write!(types, "${number}::{kind}, ");
+            let _ = if is_optional::<E>(columns[place]) {
+                let bit = 1_i64 << place;
+                write!(
+                    shown,
+                    "{comma}CASE WHEN absent & {bit} = 0 THEN {column} END"
+                )
+            } else {
+                write!(shown, "{comma}{column}")
+            };
+        }
+        let number = self.parameter(absent.into());
+        format!("SELECT {shown} FROM UNNEST({types}${number}::bigint[]) AS row ({named}absent)")
+    }
+
+    /// The number of the parameter that this value is.
+    fn parameter(&mut self, value: Value) -> usize {
+        self.values.push(value);
+        self.values.len()
+    }
+
+    /// Carries out every part, in their order, and makes sure that each row was written.
+    async fn carry_out(self, transaction: &DatabaseTransaction) -> Result<(), StoreError> {
+        let (mut parts, mut counts) = (String::new(), String::new());
+        for (place, part) in self.parts.iter().enumerate() {
+            let comma = if place == 0 { "" } else { ", " };
+            let _ = write!(parts, "{comma}part_{place} AS ({} RETURNING 1)", part.sql);
+            let _ = write!(counts, "{comma}(SELECT COUNT(*) FROM part_{place})");
+        }
+        let sql = format!("WITH {parts} SELECT {counts}");
+        let statement = Statement::from_sql_and_values(DbBackend::Postgres, sql, self.values);
+        let written = transaction.query_one_raw(statement).await;
+        let written = written.map_err(unavailable)?;
+        for (place, part) in self.parts.iter().enumerate() {
+            let count = written
+                .as_ref()
+                .map(|row| row.try_get_by_index::<i64>(place));
+            let count = count.transpose().map_err(unavailable)?.unwrap_or_default();
+            if usize::try_from(count) != Ok(part.rows) {
+                return Err(if part.is_new {
+                    unavailable(Overtaken)
+                } else {
+                    unavailable(DbErr::RecordNotUpdated)
+                });
             }
         }
-        let (column, number) = (name(*column), place + 1);
-        let comma = if place == 0 { "" } else { ", " };
-        // Writing to a text never fails.
-        let _ = write!(named, "{column}, ");
-        let _ = write!(types, "${number}::{}, ", array.type_name());
-        let _ = if is_optional::<E>(columns[place]) {
-            let bit = 1_i64 << place;
-            write!(
-                shown,
-                "{comma}CASE WHEN absent & {bit} = 0 THEN {column} END"
-            )
-        } else {
-            write!(shown, "{comma}{column}")
-        };
-        values.push(array.into_value());
-    }
-    let number = columns.len() + 1;
-    values.push(absent.into());
-    Source {
-        sql: format!(
-            "SELECT {shown} FROM UNNEST({types}${number}::bigint[]) AS row ({named}absent)"
-        ),
-        values,
+        Ok(())
     }
 }
 
