@@ -14,9 +14,12 @@ const BATCH_MAX: u32 = 500;
 /// The least, however long that takes: a purge must end.
 const BATCH_MIN: u32 = 50;
 /// How long one commit is to take: requests wait for it, and on `SQLite` all of them.
-const COMMIT: Duration = Duration::from_millis(20);
+const COMMIT: Duration = Duration::from_millis(10);
+/// After each commit it rests for so many times as long as that took: what a purge changes lies all over
+/// the database, and the disk needs more time for it than the commit took.
+const REST: u32 = 3;
 /// The longest rest: where a commit is slow whatever is in it, a purge must end all the same.
-const REST_MAX: Duration = Duration::from_millis(50);
+const REST_MAX: Duration = Duration::from_millis(200);
 /// Time between two rounds.
 const INTERVAL: Duration = Duration::from_mins(1);
 
@@ -60,8 +63,8 @@ impl Janitor {
         }
     }
 
-    /// Purges all that is over by now, batch by batch, each as large as its time allows. After each
-    /// it rests for as long as that took, and not for long: half of the storage's time is for requests.
+    /// Purges all that is over by now, batch by batch, each as large as its time allows. After each it
+    /// rests: most of the storage's time is for requests.
     ///
     /// # Errors
     ///
@@ -80,7 +83,7 @@ impl Janitor {
                 return Ok(total);
             }
             size = next_size(size, took);
-            tokio::time::sleep(took.min(REST_MAX)).await;
+            tokio::time::sleep((took * REST).min(REST_MAX)).await;
         }
     }
 }
@@ -146,12 +149,12 @@ mod tests {
     fn batches_grow_while_they_are_quick_and_shrink_when_they_are_slow() {
         for (size, millis, next) in [
             (50, 0, 100),
-            (100, 10, 200),
-            (100, 20, 100),
-            (200, 40, 100),
+            (100, 5, 200),
+            (100, 10, 100),
+            (200, 20, 100),
             (400, 5, 500),
-            (500, 100, 100),
-            (500, 300, 50),
+            (500, 50, 100),
+            (500, 150, 50),
             (500, 60_000, 50),
         ] {
             let took = Duration::from_millis(millis);

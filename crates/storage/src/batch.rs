@@ -9,9 +9,7 @@ pub(crate) use job::{Answer, Job, Reply};
 
 use std::collections::BTreeSet;
 use std::future::ready;
-use std::pin::pin;
 use std::sync::Arc;
-use std::task::{Context, Poll, Waker};
 
 use otpost_domain::{SessionId, Timestamp};
 use otpost_ports::{
@@ -28,7 +26,7 @@ use crate::engine::{Patience, begin_on_server};
 use crate::error::{Overtaken, TooSlow, is_in_use, is_undone, unavailable, without_connection};
 use crate::storage::{end, undo};
 use crate::tables::Tables;
-use crate::tables::file::FileTables;
+use crate::tables::file::{FileTables, at_once};
 use held::{HeldRows, claim};
 use job::Names;
 use mail::{mail_after, settle};
@@ -65,6 +63,13 @@ pub(crate) enum Failure {
 }
 
 impl Failure {
+    /// What happened.
+    pub(crate) fn into_error(self) -> StoreError {
+        match self {
+            Self::Undone(error) | Self::Broken(error) => error,
+        }
+    }
+
     /// Of a transaction that did not begin, or did not end.
     pub(crate) fn of(error: StoreError) -> Self {
         if is_undone(&error) {
@@ -259,14 +264,6 @@ impl Batches {
                 Applied::Judged(Box::new(judged(held, *decision, command.at)))
             }
         })
-    }
-}
-
-/// What becomes of work that waits for nothing but the disk.
-fn at_once<T>(work: impl Future<Output = Result<T, StoreError>>) -> Result<T, StoreError> {
-    match pin!(work).poll(&mut Context::from_waker(Waker::noop())) {
-        Poll::Ready(done) => done,
-        Poll::Pending => Err(unavailable(TooSlow)),
     }
 }
 

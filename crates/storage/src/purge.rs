@@ -1,17 +1,22 @@
 //! Purging by rule: secrets at the hard end, and every row when its time is over.
 
+mod statements;
+
 use otpost_domain::Timestamp;
 use otpost_ports::{Purged, RETENTION_SECS, StoreError};
+use rusqlite::Transaction;
 use sea_orm::sea_query::{Expr, LockBehavior, LockType, Query, SelectStatement, Value};
-use sea_orm::{
-    ColumnTrait, Condition, ConnectionTrait, DatabaseTransaction, EntityTrait, QueryFilter,
-};
+use sea_orm::{ColumnTrait, Condition, ConnectionTrait, EntityTrait, QueryFilter};
+use tokio::time::Instant;
 
+use crate::batch::{Failure, Place};
 use crate::convert::session::{CLOSED, HARD_END_REACHED, PENDING, SESSIONS};
 use crate::entity::{audit_entry, counters as counted, delivery, kept_answer, session};
-use crate::error::{reading, unavailable};
-use crate::storage::end;
+use crate::error::unavailable;
+use crate::storage::{BACKGROUND, end};
+use crate::tables::file::{FileTables, at_once};
 use crate::{Storage, answers, audit_log, counters, partitions};
+use statements::Statements;
 
 /// The most sessions in one commit: others wait for the write lock meanwhile.
 const BATCH_MAX: u32 = 1_000;
@@ -33,22 +38,49 @@ pub(crate) async fn purge(
     if !any(&storage.reading().await?, &over).await? {
         return Ok(Purged::default());
     }
-    let transaction = storage.begin().await?;
-    let ended = ids(SESSIONS.0, ended(now), limit);
-    let closed = close(&transaction, locked(&transaction, ended).await?).await?;
-    let forgotten = ids(deleted_from, forgotten(now), limit);
-    let deleted = delete(&transaction, locked(&transaction, forgotten).await?).await?;
+    match &storage.place {
+        Place::File(writer) => {
+            let until = Instant::now() + BACKGROUND;
+            let work = move |transaction: &Transaction<'_>, purged: &mut Purged| {
+                let tables = FileTables(transaction);
+                *purged = at_once(carry_out(&tables, now, limit, deleted_from))?;
+                Ok(true)
+            };
+            let (purged, ended) = writer.transaction(Purged::default(), until, work).await;
+            ended.map(|()| purged).map_err(Failure::into_error)
+        }
+        Place::Server { .. } => {
+            let transaction = storage.begin().await?;
+            let purged = carry_out(&transaction, now, limit, deleted_from).await?;
+            end(transaction).await?;
+            Ok(purged)
+        }
+    }
+}
+
+/// Closes and deletes, within a transaction.
+async fn carry_out(
+    transaction: &impl Statements,
+    now: Timestamp,
+    limit: u32,
+    deleted_from: &'static str,
+) -> Result<Purged, StoreError> {
+    let ended = not_in_use(ids(SESSIONS.0, ended(now), limit));
+    let closed = close(transaction, transaction.keys(SESSIONS, &ended).await?).await?;
+    let forgotten = not_in_use(ids(deleted_from, forgotten(now), limit));
+    let deleted = delete(transaction, transaction.keys(SESSIONS, &forgotten).await?).await?;
     let rows = answers::over(now, limit);
-    forget::<kept_answer::Entity>(&transaction, kept_answer::Column::Key, rows).await?;
+    forget::<kept_answer::Entity>(transaction, kept_answer::Column::Key, rows).await?;
     for rows in counters::over(now, limit) {
-        forget::<counted::Entity>(&transaction, counted::Column::Subject, rows).await?;
+        forget::<counted::Entity>(transaction, counted::Column::Subject, rows).await?;
     }
     let rows = audit_log::over(now, limit);
-    forget::<audit_entry::Entity>(&transaction, audit_entry::Column::Id, rows).await?;
-    // What another holds would be found again and again until it lets go.
-    let over: Vec<_> = over.into_iter().map(not_in_use).collect();
-    let is_full = any(&transaction, &over).await?;
-    end(transaction).await?;
+    forget::<audit_entry::Entity>(transaction, audit_entry::Column::Id, rows).await?;
+    let mut is_full = false;
+    for rows in over(now, deleted_from) {
+        // What another holds would be found again and again until it lets go.
+        is_full |= transaction.is_any(&not_in_use(rows)).await?;
+    }
     Ok(Purged {
         closed,
         deleted,
@@ -91,15 +123,12 @@ fn not_in_use(mut rows: SelectStatement) -> SelectStatement {
 
 /// Deletes the rows of a table whose `key` is among those that `rows` selects.
 async fn forget<E: EntityTrait>(
-    connection: &impl ConnectionTrait,
+    transaction: &impl Statements,
     key: E::Column,
     rows: SelectStatement,
 ) -> Result<(), StoreError> {
-    E::delete_many()
-        .filter(key.in_subquery(not_in_use(rows)))
-        .exec(connection)
-        .await
-        .map_err(unavailable)?;
+    let rows = E::delete_many().filter(key.in_subquery(not_in_use(rows)));
+    transaction.delete(rows).await?;
     Ok(())
 }
 
@@ -128,19 +157,9 @@ fn ids(table: &'static str, which: Condition, limit: u32) -> SelectStatement {
         .take()
 }
 
-async fn locked(
-    transaction: &DatabaseTransaction,
-    ids: SelectStatement,
-) -> Result<Vec<Vec<u8>>, StoreError> {
-    let rows = transaction.query_all(&not_in_use(ids)).await;
-    let rows = rows.map_err(unavailable)?;
-    let ids = rows.iter().map(|row| row.try_get_by_index(0));
-    ids.collect::<Result<_, _>>().map_err(reading(SESSIONS.0))
-}
-
 /// [`Session::close_at_hard_end`](otpost_domain::Session::close_at_hard_end) as one statement, so
 /// that a row which no longer converts loses its secret and variables too. A test holds it against the domain.
-async fn close(connection: &impl ConnectionTrait, ids: Vec<Vec<u8>>) -> Result<u64, StoreError> {
+async fn close(transaction: &impl Statements, ids: Vec<Vec<u8>>) -> Result<u64, StoreError> {
     let mut update = session::Entity::update_many()
         .col_expr(session::Column::State, Expr::value(HARD_END_REACHED))
         .col_expr(
@@ -161,26 +180,20 @@ async fn close(connection: &impl ConnectionTrait, ids: Vec<Vec<u8>>) -> Result<u
     ] {
         update = update.col_expr(column, Expr::value(Value::BigInt(None)));
     }
-    let updated = update
-        .filter(session::Column::Id.is_in(ids))
-        .exec(connection)
+    transaction
+        .update(update.filter(session::Column::Id.is_in(ids)))
         .await
-        .map_err(unavailable)?;
-    Ok(updated.rows_affected)
 }
 
-async fn delete(connection: &impl ConnectionTrait, ids: Vec<Vec<u8>>) -> Result<u64, StoreError> {
-    delivery::Entity::delete_many()
-        .filter(delivery::Column::SessionId.is_in(ids.clone()))
-        .exec(connection)
+async fn delete(transaction: &impl Statements, ids: Vec<Vec<u8>>) -> Result<u64, StoreError> {
+    let mails = delivery::Column::SessionId.is_in(ids.clone());
+    transaction
+        .delete(delivery::Entity::delete_many().filter(mails))
+        .await?;
+    let sessions = session::Column::Id.is_in(ids);
+    transaction
+        .delete(session::Entity::delete_many().filter(sessions))
         .await
-        .map_err(unavailable)?;
-    let deleted = session::Entity::delete_many()
-        .filter(session::Column::Id.is_in(ids))
-        .exec(connection)
-        .await
-        .map_err(unavailable)?;
-    Ok(deleted.rows_affected)
 }
 
 #[cfg(test)]

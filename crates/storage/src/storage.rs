@@ -103,12 +103,15 @@ impl fmt::Debug for Storage {
     }
 }
 
+/// How long work in the background may take.
+pub(crate) const BACKGROUND: Duration = Duration::from_mins(1);
+
 /// Does `work` for nobody who waits, or says [`StoreError::Unavailable`] after a minute: a server
 /// that is gone without a word would be waited for until the end of the program.
 pub(crate) async fn in_the_background<T>(
     work: impl Future<Output = Result<T, StoreError>> + Send,
 ) -> Result<T, StoreError> {
-    tokio::time::timeout(Duration::from_mins(1), work)
+    tokio::time::timeout(BACKGROUND, work)
         .await
         .unwrap_or_else(|_| Err(unavailable(TooSlow)))
 }

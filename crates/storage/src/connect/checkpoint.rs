@@ -12,16 +12,19 @@ use tokio::task::spawn_blocking;
 use super::writer;
 use crate::location::sqlite::File;
 
-/// So many pages that are only in the log, 8 MiB of them, are brought into the file. Fewer at a time
-/// would write a page that many commits change more often.
-const DUE: i64 = 2_048;
+/// So many pages that are only in the log, 4 MiB of them, are brought into the file, and the log is begun
+/// anew: the longer it is, the longer takes looking for a page in it, and the longer takes the disk for
+/// what it was given at once.
+const DUE: i64 = 1_024;
 
-/// A log of so many pages, 64 MiB, is begun anew: the longer it is, the longer takes looking for a page in
-/// it.
-const LOG_MAX: i64 = 16_384;
+/// So many pages, half a MiB of them, may be left for when nobody else writes: others wait for them.
+const LAST_MAX: i64 = 128;
 
-/// From a log of so many pages on, 128 MiB, a commit does it by itself: nobody else has, for commands alone
-/// begin a checkpoint, and a purge at night can write more than they do.
+/// So often what was committed meanwhile is brought over too, at most, before others have to wait.
+const PASSES_MAX: u32 = 5;
+
+/// From a log of so many pages on, 128 MiB, a commit does it by itself: nobody else has, for what the
+/// connection of commands commits alone begins a checkpoint.
 pub(super) const BY_A_COMMIT: &str = "32768";
 
 /// How long the log is, in pages.
@@ -41,6 +44,11 @@ impl Log {
     /// As it is once this connection has brought into the file what no reader needs in the log.
     fn brought_into_file(connection: &Connection) -> rusqlite::Result<Self> {
         Self::told(connection, "PRAGMA wal_checkpoint(PASSIVE)")
+    }
+
+    /// So many pages are not in the file.
+    fn is_only_there(self) -> i64 {
+        self.length - self.in_file
     }
 
     fn told(connection: &Connection, pragma: &str) -> rusqlite::Result<Self> {
@@ -77,7 +85,7 @@ impl Checkpoints {
 
     /// Begins one where a commit left enough in the log, and none is under way.
     pub(super) fn begin_if_due(self: &Arc<Self>, log: Option<Log>) {
-        if log.is_some_and(|log| log.length - log.in_file >= DUE)
+        if log.is_some_and(|log| log.is_only_there() >= DUE)
             && let Ok(under_way) = Arc::clone(&self.under_way).try_lock_owned()
         {
             let checkpoints = Arc::clone(self);
@@ -93,23 +101,26 @@ impl Checkpoints {
 
     async fn carry_out(&self) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
         let file = self.file.clone();
-        let first = spawn_blocking(move || -> rusqlite::Result<_> {
+        let beside_commits = spawn_blocking(move || -> rusqlite::Result<_> {
             let connection = writer::open(&file)?;
-            let log = Log::brought_into_file(&connection)?;
-            Ok((connection, log))
+            for _ in 0..PASSES_MAX {
+                Log::brought_into_file(&connection)?;
+                // What is committed during a pass becomes less, for each takes less time.
+                if Log::of(&connection)?.is_only_there() <= LAST_MAX {
+                    break;
+                }
+            }
+            Ok(connection)
         });
-        let (connection, log) = first.await??;
-        if log.length >= LOG_MAX {
-            // What was committed meanwhile is little, and now nothing is: the whole log is in the file, and
-            // the next who writes begins it anew.
-            let turn = self.turns.get_sqlite_connection_pool().acquire().await?;
-            let last = spawn_blocking(move || {
-                let log = Log::brought_into_file(&connection);
-                drop(turn);
-                log
-            });
-            last.await??;
-        }
+        let connection = beside_commits.await??;
+        // Nothing is committed now: the whole log is in the file, and the next who writes begins it anew.
+        let turn = self.turns.get_sqlite_connection_pool().acquire().await?;
+        let last = spawn_blocking(move || {
+            let log = Log::brought_into_file(&connection);
+            drop(turn);
+            log
+        });
+        last.await??;
         Ok(())
     }
 }
@@ -189,9 +200,9 @@ mod tests {
     async fn a_long_log_is_begun_anew_although_another_commits_meanwhile() {
         let (_folder, storage, watching) = database().await;
 
-        commit(&storage, LOG_MAX).await;
+        commit(&storage, DUE).await;
         let other = storage.begin().await.unwrap();
-        while Log::of(&watching).unwrap().in_file < LOG_MAX {
+        while Log::of(&watching).unwrap().in_file < DUE {
             sleep(Duration::from_millis(1)).await;
         }
         let made = "CREATE TABLE made (id INTEGER)";

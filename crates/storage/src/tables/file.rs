@@ -1,6 +1,8 @@
 //! The tables of a file: one prepared statement for each row, without a thread between.
 
 use std::collections::BTreeSet;
+use std::pin::pin;
+use std::task::{Context, Poll, Waker};
 
 use otpost_ports::{Claim, StoreError};
 use rusqlite::types::{ToSql, ToSqlOutput, ValueRef};
@@ -12,7 +14,7 @@ use sea_orm::{
 
 use super::{Changed, Changes, Keyed, Tables, list, name, table};
 use crate::convert::Table;
-use crate::error::unavailable;
+use crate::error::{TooSlow, unavailable};
 use crate::outbox::due_mail_ids;
 
 /// The tables within a transaction that holds the write lock. Nothing here waits for anything but the
@@ -103,8 +105,18 @@ impl FileTables<'_> {
     }
 }
 
+/// What becomes of work that waits for nothing but the disk.
+pub(crate) fn at_once<T>(
+    work: impl Future<Output = Result<T, StoreError>>,
+) -> Result<T, StoreError> {
+    match pin!(work).poll(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(done) => done,
+        Poll::Pending => Err(unavailable(TooSlow)),
+    }
+}
+
 /// A value as a parameter.
-struct Bound(Value);
+pub(crate) struct Bound(pub(crate) Value);
 
 impl ToSql for Bound {
     fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
@@ -112,13 +124,23 @@ impl ToSql for Bound {
             Value::Bytes(Some(bytes)) => ValueRef::Blob(bytes),
             Value::String(Some(text)) => ValueRef::Text(text.as_bytes()),
             Value::SmallInt(Some(number)) => ValueRef::Integer((*number).into()),
+            Value::Int(Some(number)) => ValueRef::Integer((*number).into()),
+            Value::Unsigned(Some(number)) => ValueRef::Integer((*number).into()),
             Value::BigInt(Some(number)) => ValueRef::Integer(*number),
             // Only limits are without a sign.
             Value::BigUnsigned(Some(number)) => {
                 ValueRef::Integer(i64::try_from(*number).unwrap_or(i64::MAX))
             }
             Value::Bool(Some(is_so)) => ValueRef::Integer((*is_so).into()),
-            _ => ValueRef::Null,
+            Value::Bytes(None)
+            | Value::String(None)
+            | Value::SmallInt(None)
+            | Value::BigInt(None)
+            | Value::Bool(None) => ValueRef::Null,
+            other => {
+                let what = format!("no parameter is a {:?}", other.array_type());
+                return Err(rusqlite::Error::ToSqlConversionFailure(what.into()));
+            }
         };
         Ok(ToSqlOutput::Borrowed(value))
     }
