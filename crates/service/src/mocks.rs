@@ -111,7 +111,7 @@ impl Bench {
             accepts_test_keys: true,
             clock: Arc::new(ManualClock::default()),
             vault: Arc::new(FakeVault::new()),
-            slots: slots(0),
+            slots: Arc::new(Slots::none()),
         }
     }
 

@@ -6,12 +6,11 @@ use std::sync::Arc;
 
 use otpost_domain::{Address, Candidate, CodeLength, Mode, Profile, TemplateName, Verdict};
 use otpost_service::{
-    Caller, Catalogue, KeyUses, Otp, Policies, Policy, Ports, SendError, SendRequest, VerifyAnswer,
-    VerifyRequest,
+    Caller, Catalogue, KeyUses, Otp, Policies, Policy, Ports, SendError, SendRequest, Slots,
+    VerifyAnswer, VerifyRequest,
 };
 use otpost_testkit::{FakeVault, ManualClock, MemoryStore, SeededEntropy, sample};
 use serde_json::{Value, json};
-use tokio::sync::Notify;
 
 use crate::support::{Place, Service, on_both, wrong};
 
@@ -93,7 +92,7 @@ impl Attacker {
                 policies,
                 Arc::new(catalogue),
                 false,
-                Arc::new(Notify::new()),
+                Arc::new(Slots::none()),
                 Arc::new(KeyUses::new(store)),
             ),
             clock,

@@ -10,11 +10,10 @@ use otpost_domain::{
 use otpost_ports::{Actor, Clock as _, KeyStore as _};
 use otpost_service::{
     Caller, Catalogue, Idempotency, Janitor, KeyUses, Otp, Policies, Policy, Ports, Recipients,
-    Scope, SendError, SendRequest, StatusAnswer, VerifyAnswer, VerifyRequest,
+    Scope, SendError, SendRequest, Slots, StatusAnswer, VerifyAnswer, VerifyRequest,
 };
 use otpost_storage::Storage;
 use otpost_testkit::{FakeVault, ManualClock, SeededEntropy, sample};
-use tokio::sync::Notify;
 
 use crate::support::{Place, Scan, on_both};
 
@@ -80,7 +79,7 @@ impl Bench {
                 policies,
                 Arc::new(catalogue),
                 false,
-                Arc::new(Notify::new()),
+                Arc::new(Slots::none()),
                 uses,
             ),
             janitor: Janitor {

@@ -57,10 +57,20 @@ impl Slots {
     /// As many, and with leases as long, as these bounds say.
     #[must_use]
     pub fn new(settings: &MailerSettings) -> Self {
+        Self::of(settings.tries_at_once, settings.lease_secs)
+    }
+
+    /// For who has no mailer beside it: every mail waits in the outbox.
+    #[must_use]
+    pub fn none() -> Self {
+        Self::of(0, 0)
+    }
+
+    fn of(count: usize, lease_secs: u32) -> Self {
         Self {
-            count: settings.tries_at_once,
-            lease_secs: settings.lease_secs,
-            free: Arc::new(Semaphore::new(settings.tries_at_once)),
+            count,
+            lease_secs,
+            free: Arc::new(Semaphore::new(count)),
             has_backlog: AtomicBool::new(false),
             handed_over: Mutex::default(),
             is_handed_over: Notify::new(),

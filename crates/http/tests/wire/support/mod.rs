@@ -132,12 +132,12 @@ impl Wire {
             ]
         });
         let stop = Stop::new();
-        // Where nobody takes mails, they wait in the store.
-        let settings = MailerSettings {
-            tries_at_once: if options.is_dev { 8 } else { 0 },
-            ..MailerSettings::default()
-        };
-        let slots = Arc::new(Slots::new(&settings));
+        let settings = MailerSettings::default();
+        let slots = Arc::new(if options.is_dev {
+            Slots::new(&settings)
+        } else {
+            Slots::none()
+        });
         let inbox = Arc::new(MemoryInbox::new());
         if options.is_dev {
             let mailer = Mailer {
