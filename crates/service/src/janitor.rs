@@ -64,7 +64,7 @@ impl Janitor {
     }
 
     /// Purges all that is over by now, batch by batch, each as large as its time allows. After each it
-    /// rests: most of the storage's time is for requests.
+    /// rests: most of the storage's time is for requests, unless the disk is very slow.
     ///
     /// # Errors
     ///

@@ -24,8 +24,8 @@ use crate::ServiceError;
 /// Bounds of the worker.
 #[derive(Clone, Copy, Debug)]
 pub struct MailerSettings {
-    /// Mails tried at a time. Most of them wait for a relay: with a few, those whose recipients'
-    /// domains stall would hold up the others.
+    /// Mails tried at a time, with those that are just being committed for a try. Most of them wait for a
+    /// relay: with a few, those whose recipients' domains stall would hold up the others.
     pub tries_at_once: usize,
     /// How long one try may take. Shorter than the lease, so that a mail is never with two
     /// couriers at a time.
@@ -88,20 +88,23 @@ impl Mailer {
     /// Claims mails that nobody has leased, until `stop`.
     async fn take_from_the_outbox(&self, tries: &TaskTracker, stop: &CancellationToken) {
         while let Some(free) = stop.run_until_cancelled(self.slots.for_the_outbox()).await {
-            match self.claim(free.len()).await {
+            let found = match self.claim(free.len()).await {
                 Ok((token, batch)) => {
-                    let (wanted, found) = (free.len(), batch.len());
+                    let found = batch.len();
+                    self.slots.note_backlog(found == free.len());
                     for (stored, slot) in batch.into_iter().zip(free) {
                         self.spawn(tries, stored, token, slot, stop);
                     }
-                    if found < wanted {
-                        self.slots.backlog_is_gone();
-                    }
-                    if found > 0 {
-                        continue;
-                    }
+                    found
                 }
-                Err(error) => tracing::warn!(%error, "the outbox cannot be read"),
+                Err(error) => {
+                    drop(free);
+                    tracing::warn!(%error, "the outbox cannot be read");
+                    0
+                }
+            };
+            if found > 0 {
+                continue;
             }
             self.rest(stop).await;
         }
@@ -127,11 +130,9 @@ impl Mailer {
                         slot,
                     } => self.spawn(tries, *stored, token, slot, stop),
                     HandedOver::Unknown { id, token, slot } => {
-                        let (mailer, stop) = (self.clone(), stop.clone());
-                        tries.spawn(async move {
-                            drop(slot);
-                            mailer.give_back_later(&id, token, &stop).await;
-                        });
+                        drop(slot);
+                        let mailer = self.clone();
+                        tries.spawn(async move { mailer.give_back_later(&id, token).await });
                     }
                 }
             }

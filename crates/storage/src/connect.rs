@@ -23,7 +23,8 @@ const LINE: Duration = Duration::from_secs(1);
 /// The connections to a database, and what it is.
 pub(crate) struct Connections {
     pub(crate) engine: Engine,
-    /// Connections that write, for all but commands: one where the engine has one writer.
+    /// Connections that write, for all but commands, and on `SQLite` a purge: one where the engine has one
+    /// writer.
     pub(crate) writer: DatabaseConnection,
     /// Connections that only read, and see every commit that was acknowledged before.
     pub(crate) reader: DatabaseConnection,

@@ -191,7 +191,7 @@ fn carry_out(
                 Err(Failure::Undone(error))
                     if is_alone && patience == Patience::OfMany && is_in_use(&error) =>
                 {
-                    // Nobody else waits for that row meanwhile.
+                    // It waits on besides the lane, which goes on with others.
                     turn = None;
                     patience = Patience::OfOne;
                 }

@@ -79,7 +79,10 @@ async fn carry_out(
     let mut is_full = false;
     for rows in over(now, deleted_from) {
         // What another holds would be found again and again until it lets go.
-        is_full |= transaction.is_any(&not_in_use(rows)).await?;
+        if transaction.is_any(&not_in_use(rows)).await? {
+            is_full = true;
+            break;
+        }
     }
     Ok(Purged {
         closed,

@@ -8,8 +8,8 @@
 /// but looks so dear then that it would be compiled first.
 pub(crate) const SETTINGS: [(&str, &str); 8] = [
     ("statement_timeout", "1500"),
-    // A row that somebody holds is waited for by those who ask for it, each alone, and not by all who
-    // share a commit.
+    // What somebody holds is waited for by those who ask for it, each alone, and not by all who share a
+    // commit.
     ("lock_timeout", "300"),
     ("idle_in_transaction_session_timeout", "10000"),
     ("enable_seqscan", "off"),

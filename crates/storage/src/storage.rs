@@ -11,7 +11,7 @@ use crate::batch::{Batches, Place};
 use crate::connect::Connections;
 use crate::engine::Engine;
 use crate::erase::files::Cleaning;
-use crate::error::{CommitFailed, TooSlow, is_undone, unavailable};
+use crate::error::{CommitFailed, TooSlow, is_in_use, is_undone, unavailable};
 use crate::lane::Line;
 use crate::{ConnectError, Settings, connect};
 
@@ -25,8 +25,8 @@ pub(crate) const DEADLINE: Duration = Duration::from_millis(1_900);
 #[derive(Clone)]
 pub struct Storage {
     pub(crate) engine: Engine,
-    /// Connections that write, for all but the commands in the line: one where the engine has one
-    /// writer.
+    /// Connections that write, for all but the commands in the line, and on `SQLite` a purge: one where
+    /// the engine has one writer.
     pub(crate) writer: DatabaseConnection,
     /// Connections that only read, and see every commit that was acknowledged before.
     pub(crate) reader: DatabaseConnection,
@@ -132,7 +132,8 @@ pub(crate) async fn undo(transaction: DatabaseTransaction) {
 }
 
 /// Does `work`, or says [`StoreError::Unavailable`] when [`DEADLINE`] has passed. Where it was
-/// undone for a reason that passes, it is done again; after a commit of unknown outcome it is not.
+/// undone for a reason that passes, or somebody holds what it needs, it is done again; after a commit of
+/// unknown outcome it is not.
 pub(crate) async fn in_time<T, F>(work: impl Fn() -> F + Send + Sync) -> Result<T, StoreError>
 where
     F: Future<Output = Result<T, StoreError>> + Send,
@@ -140,7 +141,9 @@ where
     let again = async {
         loop {
             match work().await {
-                Err(error) if is_undone(&error) => tracing::debug!(%error, "again"),
+                Err(error) if is_undone(&error) || is_in_use(&error) => {
+                    tracing::debug!(%error, "again");
+                }
                 ended => return ended,
             }
         }

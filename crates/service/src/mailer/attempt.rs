@@ -152,19 +152,18 @@ impl Mailer {
     }
 
     /// Ends the lease of a mail that was perhaps never committed, once the storage has told, or given
-    /// up: until then it might be committed yet.
-    pub(super) async fn give_back_later(
-        &self,
-        id: &SessionId,
-        token: LeaseToken,
-        stop: &CancellationToken,
-    ) {
-        let until_known = tokio::time::sleep(KNOWN_WITHIN);
-        stop.run_until_cancelled(until_known).await;
+    /// up: until then it might be committed yet. Where that fails, the lease ends by itself.
+    pub(super) async fn give_back_later(&self, id: &SessionId, token: LeaseToken) {
+        tokio::time::sleep(KNOWN_WITHIN).await;
         let due_at = self.clock.now();
-        self.settle(id, token, Settlement::Released { due_at })
-            .await;
-        self.slots.announce();
+        let given_back = self
+            .outbox
+            .settle(id, token, Settlement::Released { due_at });
+        match given_back.await {
+            Ok(true) => self.slots.announce(),
+            Ok(false) => {}
+            Err(error) => tracing::debug!(session = %id.short(), %error, "lease not given back"),
+        }
     }
 
     /// Settles, also when the storage comes back a little later: a mail that was sent and not

@@ -121,7 +121,7 @@ impl Slots {
         }))
     }
 
-    /// Tells the mailer that a mail was committed which nobody has leased.
+    /// Tells the mailer that a mail was committed which may wait in the outbox.
     pub(crate) fn announce(&self) {
         self.mail_queued.notify_one();
     }
@@ -142,9 +142,9 @@ impl Slots {
         first.into_iter().chain(others).take(half).collect()
     }
 
-    /// Every mail that waited has a slot now.
-    pub(super) fn backlog_is_gone(&self) {
-        self.has_backlog.store(false, Ordering::Relaxed);
+    /// Whether more mails may wait in the outbox than were just handed out.
+    pub(super) fn note_backlog(&self, has_backlog: bool) {
+        self.has_backlog.store(has_backlog, Ordering::Relaxed);
     }
 
     /// What was handed over since it was asked for last, once there is anything.

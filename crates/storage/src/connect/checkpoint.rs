@@ -3,11 +3,13 @@
 //! second for 64 MiB of pages that lie apart.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use rusqlite::Connection;
 use sea_orm::DatabaseConnection;
 use tokio::sync::{Mutex, OwnedMutexGuard};
 use tokio::task::spawn_blocking;
+use tokio::time::sleep;
 
 use super::writer;
 use crate::location::sqlite::File;
@@ -22,6 +24,9 @@ const LAST_MAX: i64 = 128;
 
 /// So often what was committed meanwhile is brought over too, at most, before others have to wait.
 const PASSES_MAX: u32 = 5;
+
+/// How long none begins after one that could do nothing.
+const REST: Duration = Duration::from_secs(1);
 
 /// From a log of so many pages on, 128 MiB, a commit does it by itself: nobody else has, for what the
 /// connection of commands commits alone begins a checkpoint.
@@ -103,6 +108,7 @@ impl Checkpoints {
         let file = self.file.clone();
         let beside_commits = spawn_blocking(move || -> rusqlite::Result<_> {
             let connection = writer::open(&file)?;
+            let before = Log::of(&connection)?;
             for _ in 0..PASSES_MAX {
                 Log::brought_into_file(&connection)?;
                 // What is committed during a pass becomes less, for each takes less time.
@@ -110,10 +116,17 @@ impl Checkpoints {
                     break;
                 }
             }
-            Ok(connection)
+            let is_stuck = Log::of(&connection)?.in_file == before.in_file;
+            Ok((connection, is_stuck))
         });
-        let connection = beside_commits.await??;
-        // Nothing is committed now: the whole log is in the file, and the next who writes begins it anew.
+        let (connection, is_stuck) = beside_commits.await??;
+        if is_stuck {
+            // Somebody reads what stood in the file before: to try again at each commit is of no use.
+            sleep(REST).await;
+            return Ok(());
+        }
+        // Nothing is committed now: the rest of the log comes into the file, and the next who writes begins
+        // it anew.
         let turn = self.turns.get_sqlite_connection_pool().acquire().await?;
         let last = spawn_blocking(move || {
             let log = Log::brought_into_file(&connection);
@@ -127,12 +140,10 @@ impl Checkpoints {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use rusqlite::Transaction;
     use sea_orm::ConnectionTrait;
     use tempfile::TempDir;
-    use tokio::time::{Instant, sleep};
+    use tokio::time::Instant;
 
     use super::*;
     use crate::batch::Place;
@@ -213,6 +224,28 @@ mod tests {
         commit(&storage, 1).await;
         let log = Log::of(&watching).unwrap();
         assert!(log.length < DUE, "{log:?}");
+    }
+
+    #[tokio::test]
+    async fn a_reader_of_what_stood_there_before_costs_no_turn() {
+        let (_folder, storage, watching) = database().await;
+        watching
+            .execute_batch("BEGIN; SELECT * FROM sessions")
+            .unwrap();
+        // Whoever takes a turn now waits for ever.
+        let turns = storage.writer.get_sqlite_connection_pool();
+        commit(&storage, DUE).await;
+        let _turn = turns.acquire().await.unwrap();
+        let waited = Instant::now();
+
+        let other = Connection::open(watching.path().unwrap()).unwrap();
+        let log = afterwards(&storage, &other).await;
+
+        assert_eq!(log.in_file, 0);
+        assert!(
+            waited.elapsed() >= REST,
+            "the next commit would begin another"
+        );
     }
 
     #[tokio::test]

@@ -11,7 +11,7 @@ use sea_orm::{
 
 use crate::convert::Table;
 use crate::error::{reading, unavailable};
-use crate::tables::file::{Bound, FileTables};
+use crate::tables::file::{Bound, FileTables, other_type};
 
 /// What a purge asks of a transaction.
 pub(super) trait Statements {
@@ -52,11 +52,15 @@ impl Statements for DatabaseTransaction {
 }
 
 impl Statements for FileTables<'_> {
-    async fn keys(&self, _: Table, rows: &SelectStatement) -> Result<Vec<Vec<u8>>, StoreError> {
+    async fn keys(&self, of: Table, rows: &SelectStatement) -> Result<Vec<Vec<u8>>, StoreError> {
         let (sql, values) = built(DbBackend::Sqlite.build(rows));
         let mut select = self.0.prepare(&sql).map_err(unavailable)?;
         let keys = select.query_map(params_from_iter(values), |row| row.get(0));
-        keys.and_then(Iterator::collect).map_err(unavailable)
+        keys.and_then(Iterator::collect)
+            .map_err(|error| match error {
+                rusqlite::Error::InvalidColumnType(..) => other_type(of),
+                error => unavailable(error),
+            })
     }
 
     async fn is_any(&self, rows: &SelectStatement) -> Result<bool, StoreError> {
@@ -75,7 +79,7 @@ impl Statements for FileTables<'_> {
 }
 
 impl FileTables<'_> {
-    /// Its text is another for each number of rows: it is not kept beside those of commands.
+    /// The text of most is another for each number of rows: none is kept beside those of commands.
     fn execute(&self, statement: Statement) -> Result<u64, StoreError> {
         let (sql, values) = built(statement);
         let mut statement = self.0.prepare(&sql).map_err(unavailable)?;

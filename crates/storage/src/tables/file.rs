@@ -160,7 +160,7 @@ fn model<E: Keyed>(row: &Row<'_>, columns: &[E::Column]) -> Result<E::Model, Sto
     model.try_into_model().map_err(|_| other_type(E::TABLE))
 }
 
-fn other_type(table: Table) -> StoreError {
+pub(crate) fn other_type(table: Table) -> StoreError {
     table.corrupt("a column holds another type")
 }
 

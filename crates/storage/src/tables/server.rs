@@ -165,7 +165,9 @@ impl Writing {
         self.values.len()
     }
 
-    /// Carries out every part, in their order, and makes sure that each row was written.
+    /// Carries out every part, and makes sure that each row was written. They are counted from left to
+    /// right, and so far carried out in that order: with another one two nodes might wait for one another,
+    /// and one of them be undone and tried again.
     async fn carry_out(self, transaction: &DatabaseTransaction) -> Result<(), StoreError> {
         let (mut parts, mut counts) = (String::new(), String::new());
         for (place, part) in self.parts.iter().enumerate() {
