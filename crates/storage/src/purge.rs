@@ -163,6 +163,9 @@ fn ids(table: &'static str, which: Condition, limit: u32) -> SelectStatement {
 /// [`Session::close_at_hard_end`](otpost_domain::Session::close_at_hard_end) as one statement, so
 /// that a row which no longer converts loses its secret and variables too. A test holds it against the domain.
 async fn close(transaction: &impl Statements, ids: Vec<Vec<u8>>) -> Result<u64, StoreError> {
+    if ids.is_empty() {
+        return Ok(0);
+    }
     let mut update = session::Entity::update_many()
         .col_expr(session::Column::State, Expr::value(HARD_END_REACHED))
         .col_expr(
@@ -189,6 +192,9 @@ async fn close(transaction: &impl Statements, ids: Vec<Vec<u8>>) -> Result<u64, 
 }
 
 async fn delete(transaction: &impl Statements, ids: Vec<Vec<u8>>) -> Result<u64, StoreError> {
+    if ids.is_empty() {
+        return Ok(0);
+    }
     let mails = delivery::Column::SessionId.is_in(ids.clone());
     transaction
         .delete(delivery::Entity::delete_many().filter(mails))
