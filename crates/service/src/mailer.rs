@@ -91,7 +91,7 @@ impl Mailer {
             let found = match self.claim(free.len()).await {
                 Ok((token, batch)) => {
                     let found = batch.len();
-                    self.slots.note_backlog(found == free.len());
+                    self.slots.note_handed_out(free.len(), found);
                     for (stored, slot) in batch.into_iter().zip(free) {
                         self.spawn(tries, stored, token, slot, stop);
                     }

@@ -138,13 +138,22 @@ impl Slots {
         // It is never closed.
         let first = next().acquire_owned().await.ok();
         let others = std::iter::from_fn(|| next().try_acquire_owned().ok());
-        let half = (self.count / 2).max(1);
-        first.into_iter().chain(others).take(half).collect()
+        let most = self.for_the_outbox_max();
+        first.into_iter().chain(others).take(most).collect()
     }
 
-    /// Whether more mails may wait in the outbox than were just handed out.
-    pub(super) fn note_backlog(&self, has_backlog: bool) {
-        self.has_backlog.store(has_backlog, Ordering::Relaxed);
+    /// Notes what the outbox handed out for so many slots: with fewer mails none waits any more, and with as
+    /// many as it ever gets more may. A few that took the few slots that were free say nothing.
+    pub(super) fn note_handed_out(&self, wanted: usize, found: usize) {
+        if found < wanted {
+            self.has_backlog.store(false, Ordering::Relaxed);
+        } else if wanted == self.for_the_outbox_max() {
+            self.has_backlog.store(true, Ordering::Relaxed);
+        }
+    }
+
+    fn for_the_outbox_max(&self) -> usize {
+        (self.count / 2).max(1)
     }
 
     /// What was handed over since it was asked for last, once there is anything.

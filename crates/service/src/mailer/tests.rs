@@ -456,3 +456,25 @@ async fn mails_that_wait_come_before_those_that_are_just_being_queued() {
     tokio::time::sleep(Duration::from_millis(10)).await;
     assert!(reserve().is_some());
 }
+
+#[test]
+fn as_many_mails_as_are_ever_handed_out_at_once_say_that_more_may_wait() {
+    let (vault, slots) = (FakeVault::new(), slots());
+    let next = sample::opening(&vault, 1);
+    let is_reserved = || {
+        let slot = slots.reserve(&next, &SeededEntropy::new(1)).unwrap();
+        slot.map(Slot::give_back).is_some()
+    };
+    let most = MailerSettings::default().tries_at_once / 2;
+    for (wanted, found, expected) in [
+        (most, most, false),
+        (3, 3, false),
+        (3, 2, true),
+        (3, 3, true),
+        (most, most, false),
+        (most, 0, true),
+    ] {
+        slots.note_handed_out(wanted, found);
+        assert_eq!(is_reserved(), expected, "{found} of {wanted}");
+    }
+}
