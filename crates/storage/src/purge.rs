@@ -6,13 +6,12 @@ use otpost_domain::Timestamp;
 use otpost_ports::{Purged, RETENTION_SECS, StoreError};
 use rusqlite::Transaction;
 use sea_orm::sea_query::{Expr, LockBehavior, LockType, Query, SelectStatement, Value};
-use sea_orm::{ColumnTrait, Condition, ConnectionTrait, EntityTrait, QueryFilter};
+use sea_orm::{ColumnTrait, Condition, EntityTrait, QueryFilter};
 use tokio::time::Instant;
 
 use crate::batch::{Failure, Place};
 use crate::convert::session::{CLOSED, HARD_END_REACHED, PENDING, SESSIONS};
 use crate::entity::{audit_entry, counters as counted, delivery, kept_answer, session};
-use crate::error::unavailable;
 use crate::storage::{BACKGROUND, end};
 use crate::tables::file::{FileTables, at_once};
 use crate::{Storage, answers, audit_log, counters, partitions};
@@ -76,14 +75,12 @@ async fn carry_out(
     }
     let rows = audit_log::over(now, limit);
     forget::<audit_entry::Entity>(transaction, audit_entry::Column::Id, rows).await?;
-    let mut is_full = false;
-    for rows in over(now, deleted_from) {
-        // What another holds would be found again and again until it lets go.
-        if transaction.is_any(&not_in_use(rows)).await? {
-            is_full = true;
-            break;
-        }
-    }
+    // What another holds would be found again and again until it lets go.
+    let over: Vec<_> = over(now, deleted_from)
+        .into_iter()
+        .map(not_in_use)
+        .collect();
+    let is_full = any(transaction, &over).await?;
     Ok(Purged {
         closed,
         deleted,
@@ -104,13 +101,9 @@ fn over(now: Timestamp, deleted_from: &'static str) -> Vec<SelectStatement> {
 }
 
 /// Whether one of these finds anything.
-async fn any(
-    connection: &impl ConnectionTrait,
-    rows: &[SelectStatement],
-) -> Result<bool, StoreError> {
+async fn any(statements: &impl Statements, rows: &[SelectStatement]) -> Result<bool, StoreError> {
     for rows in rows {
-        let one = connection.query_one(rows).await.map_err(unavailable)?;
-        if one.is_some() {
+        if statements.is_any(rows).await? {
             return Ok(true);
         }
     }

@@ -5,15 +5,13 @@ use otpost_ports::StoreError;
 use rusqlite::params_from_iter;
 use sea_orm::DeleteMany;
 use sea_orm::sea_query::SelectStatement;
-use sea_orm::{
-    ConnectionTrait, DatabaseTransaction, DbBackend, EntityTrait, QueryTrait, Statement, UpdateMany,
-};
+use sea_orm::{ConnectionTrait, DbBackend, EntityTrait, QueryTrait, Statement, UpdateMany};
 
 use crate::convert::Table;
 use crate::error::{reading, unavailable};
 use crate::tables::file::{Bound, FileTables, other_type};
 
-/// What a purge asks of a transaction.
+/// What a purge asks of a transaction, and before that of a connection.
 pub(super) trait Statements {
     /// The first column of each row, which is bytes.
     async fn keys(&self, of: Table, rows: &SelectStatement) -> Result<Vec<Vec<u8>>, StoreError>;
@@ -28,7 +26,7 @@ pub(super) trait Statements {
     async fn delete<E: EntityTrait>(&self, rows: DeleteMany<E>) -> Result<u64, StoreError>;
 }
 
-impl Statements for DatabaseTransaction {
+impl<C: ConnectionTrait> Statements for C {
     async fn keys(&self, of: Table, rows: &SelectStatement) -> Result<Vec<Vec<u8>>, StoreError> {
         let rows = self.query_all(rows).await.map_err(unavailable)?;
         let keys = rows.iter().map(|row| row.try_get_by_index(0));
