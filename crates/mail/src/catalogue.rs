@@ -8,7 +8,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, LazyLock};
 
-use handlebars::{Handlebars, RenderError, Template};
+use handlebars::{Context, Handlebars, RenderError, Template};
 use otpost_domain::{Language, TemplateName};
 use serde::Serialize;
 
@@ -253,15 +253,17 @@ impl Catalogue {
         values: Values<'_>,
     ) -> Result<Content, TemplateError> {
         let lifetime = self.lifetime(texts, template, values.lifetime)?;
-        let known = Filling::of(values, &lifetime);
-        let fill = |key| self.fill(texts, template, key, &known);
+        let filling = Filling::of(values, &lifetime);
+        let has_name = filling.name.is_some();
+        let filling = context(&filling)?;
+        let fill = |key| self.fill(texts, template, key, &filling);
         let page = Page {
             language: texts.language.as_str(),
             direction: fill("direction")?,
             product: values.product,
             preheader: fill("preheader")?,
             heading: fill("heading")?,
-            greeting: known.name.map(|_| fill("greeting")).transpose()?,
+            greeting: has_name.then(|| fill("greeting")).transpose()?,
             r#where: fill("where")?,
             label: fill("label")?,
             code: values.code,
@@ -269,15 +271,16 @@ impl Catalogue {
             ignore: fill("ignore")?,
             footer: values.footer,
         };
+        let page = context(&page)?;
         Ok(Content {
             subject: fill("subject")?,
             text: self
                 .plain
-                .render(TEXT_LAYOUT.0, &page)
+                .render_with_context(TEXT_LAYOUT.0, &page)
                 .map_err(|error| problem_in(&self.text_layout, 0, &error))?,
             html: self
                 .html
-                .render(HTML_LAYOUT.0, &page)
+                .render_with_context(HTML_LAYOUT.0, &page)
                 .map_err(|error| problem_in(&self.html_layout, 0, &error))?,
         })
     }
@@ -290,8 +293,8 @@ impl Catalogue {
         values: Values<'_>,
     ) -> Result<String, TemplateError> {
         let lifetime = self.lifetime(texts, template, values.lifetime)?;
-        let known = Filling::of(values, &lifetime);
-        self.fill(texts, template, "validity", &known)
+        let filling = context(&Filling::of(values, &lifetime))?;
+        self.fill(texts, template, "validity", &filling)
     }
 
     /// "5 minutes", in the language.
@@ -305,22 +308,27 @@ impl Catalogue {
         let key = format!("{unit}_{}", plural::form(&texts.language, count));
         let count = count.to_string();
         let values = BTreeMap::from([("count", count.as_str())]);
-        self.fill(texts, template, &key, &values)
+        self.fill(texts, template, &key, &context(&values)?)
     }
 
-    /// Fills one text.
+    /// Fills one text. What it takes is a [`context`], made once for all texts of a message.
     pub(crate) fn fill(
         &self,
         texts: &Texts,
         template: &TemplateName,
         key: &str,
-        values: &impl Serialize,
+        values: &Context,
     ) -> Result<String, TemplateError> {
         let line = texts.get(template, key)?;
         self.plain
-            .render(&line.place(), values)
+            .render_with_context(&line.place(), values)
             .map_err(|error| problem_in(&line.file, line.number - 1, &error))
     }
+}
+
+/// Values as templates take them.
+pub(crate) fn context(values: &impl Serialize) -> Result<Context, TemplateError> {
+    Context::wraps(values).map_err(|error| problem_in("a value", 0, &error))
 }
 
 fn listed(texts: &[Texts]) -> otpost_ports::Catalogue {

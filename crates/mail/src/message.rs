@@ -81,7 +81,13 @@ impl Message {
 /// dot of its own.
 fn part(kind: ContentType, text: &str) -> Result<SinglePart, DeliveryError> {
     let encoding = ContentTransferEncoding::QuotedPrintable;
-    let body = Body::new_with_encoding(text.to_owned(), encoding)
+    // lettre would insert one CR after the other, and move the rest of the text each time.
+    let text = if text.contains('\r') {
+        text.to_owned()
+    } else {
+        text.replace('\n', "\r\n")
+    };
+    let body = Body::new_with_encoding(text, encoding)
         .map_err(|_| unwritable("a part of the message cannot be encoded"))?;
     Ok(SinglePart::builder().header(kind).body(body))
 }

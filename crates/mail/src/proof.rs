@@ -6,7 +6,7 @@ use otpost_domain::TemplateName;
 
 use crate::TemplateError;
 use crate::built_in::{HTML_LAYOUT, TEXT_LAYOUT};
-use crate::catalogue::{Catalogue, Values};
+use crate::catalogue::{Catalogue, Values, context};
 use crate::lifetime::{Lifetime, UNITS};
 use crate::lint;
 use crate::plural;
@@ -109,7 +109,10 @@ impl Catalogue {
                 let key = format!("{unit}_{form}");
                 for count in counts.iter().take(2).map(u64::to_string) {
                     let values = BTreeMap::from([("count", count.as_str())]);
-                    match self.fill(texts, template, &key, &values) {
+                    let filled = context(&values);
+                    let filled =
+                        filled.and_then(|values| self.fill(texts, template, &key, &values));
+                    match filled {
                         Ok(text) if counts.len() == 1 || text.contains(&count) => {}
                         Ok(_) => problems.extend(texts.get(template, &key).map(|line| {
                             line.problem(

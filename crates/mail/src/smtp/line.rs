@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use lettre::transport::smtp::authentication::{Credentials, Mechanism};
 use lettre::transport::smtp::client::{AsyncSmtpConnection, TlsParameters};
-use lettre::transport::smtp::commands::{Data, Mail, Rcpt};
+use lettre::transport::smtp::commands::{Data, Ehlo, Mail, Rcpt};
 use lettre::transport::smtp::extension::ClientId;
 use lettre::transport::smtp::response::Response;
 use lettre::transport::smtp::{self};
@@ -34,6 +34,14 @@ pub(super) enum Protection {
     Tls(TlsParameters),
 }
 
+/// The extension of RFC 2920, as EHLO names it.
+const PIPELINING: &str = "PIPELINING";
+
+/// Answers to a command after which the next one may come (RFC 5321, 4.3.2).
+const MAIL: [u16; 1] = [250];
+const RCPT: [u16; 2] = [250, 251];
+const DATA: [u16; 1] = [354];
+
 /// Until when a relay is waited for. Silence after that is a failure, whatever patience is left.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Deadlines {
@@ -48,6 +56,8 @@ pub(super) struct Deadlines {
 /// next message. So `send` takes it, and gives it back only then.
 pub(super) struct Line {
     connection: AsyncSmtpConnection,
+    /// Whether the relay takes commands before it has answered those before them (RFC 2920).
+    is_pipelined: bool,
     patience: Patience,
     pub(super) messages: u32,
 }
@@ -56,13 +66,11 @@ impl Line {
     pub(super) async fn open(gate: &Gate, ready_by: Instant) -> Result<Self, Failure> {
         let mut stage = Stage::Connect;
         let open_by = ready_by.min(Instant::now() + gate.patience.open);
-        let connection = match timeout_at(open_by, gate.open(&mut stage)).await {
-            Ok(Ok(connection)) => connection,
-            Ok(Err(failure)) => return Err(failure),
-            Err(_) => return Err(Failure::timed_out(stage)),
-        };
+        let opened = timeout_at(open_by, gate.open(&mut stage)).await;
+        let (connection, is_pipelined) = opened.map_err(|_| Failure::timed_out(stage))??;
         Ok(Self {
             connection,
+            is_pipelined,
             patience: gate.patience,
             messages: 0,
         })
@@ -74,28 +82,35 @@ impl Line {
         message: &Message,
         deadlines: Deadlines,
     ) -> Result<Self, Failure> {
-        let Patience { reply, verdict, .. } = self.patience;
-        let Deadlines { ready_by, done_by } = deadlines;
+        self.begin(message, deadlines.ready_by).await?;
         let connection = &mut self.connection;
-
-        expect_silence(Stage::Mail, connection)?;
-        let mail = connection.command(Mail::new(Some(message.sender.clone()), Vec::new()));
-        step(Stage::Mail, within(reply, ready_by), &[250], mail).await?;
-
-        expect_silence(Stage::Mail, connection)?;
-        let rcpt = connection.command(Rcpt::new(message.recipient.clone(), Vec::new()));
-        step(Stage::Rcpt, within(reply, ready_by), &[250, 251], rcpt).await?;
-
-        expect_silence(Stage::Rcpt, connection)?;
-        let data = connection.command(Data);
-        step(Stage::Data, within(reply, ready_by), &[354], data).await?;
-
         expect_silence(Stage::Data, connection)?;
+        let verdict_by = within(self.patience.verdict, deadlines.done_by);
         let sent = connection.message(&message.bytes);
-        step(Stage::Message, within(verdict, done_by), &[250], sent).await?;
-
+        step(Stage::Message, verdict_by, &[250], sent).await?;
         self.messages += 1;
         Ok(self)
+    }
+
+    /// Until the relay is ready for the message: after MAIL, RCPT and DATA.
+    async fn begin(&mut self, message: &Message, ready_by: Instant) -> Result<(), Failure> {
+        let connection = &mut self.connection;
+        let by = || within(self.patience.reply, ready_by);
+        let mail = Mail::new(Some(message.sender.clone()), Vec::new());
+        let rcpt = Rcpt::new(message.recipient.clone(), Vec::new());
+
+        expect_silence(Stage::Mail, connection)?;
+        if self.is_pipelined {
+            let all = connection.command(format!("{mail}{rcpt}{Data}"));
+            step(Stage::Mail, by(), &MAIL, all).await?;
+            step(Stage::Rcpt, by(), &RCPT, connection.read_response()).await?;
+            return step(Stage::Data, by(), &DATA, connection.read_response()).await;
+        }
+        step(Stage::Mail, by(), &MAIL, connection.command(mail)).await?;
+        expect_silence(Stage::Mail, connection)?;
+        step(Stage::Rcpt, by(), &RCPT, connection.command(rcpt)).await?;
+        expect_silence(Stage::Rcpt, connection)?;
+        step(Stage::Data, by(), &DATA, connection.command(Data)).await
     }
 
     /// Says good-bye, and does not care for the answer.
@@ -105,7 +120,8 @@ impl Line {
 }
 
 impl Gate {
-    async fn open(&self, stage: &mut Stage) -> Result<AsyncSmtpConnection, Failure> {
+    /// A connection, and whether it is pipelined.
+    async fn open(&self, stage: &mut Stage) -> Result<(AsyncSmtpConnection, bool), Failure> {
         let fail = |stage: &Stage, error: smtp::Error| Failure::of(*stage, &error);
         let mut connection = match &self.protection {
             Protection::Plain | Protection::StartTls(_) => {
@@ -136,7 +152,15 @@ impl Gate {
                 return Err(Failure::unexpected(*stage, answer.code().into()));
             }
         }
-        Ok(connection)
+        // lettre asks too, and does not tell. A relay that does not like to be asked again is as it was.
+        let is_pipelined = match connection.command(Ehlo::new(self.hello.clone())).await {
+            Ok(answer) => answer
+                .message()
+                .any(|line| line.eq_ignore_ascii_case(PIPELINING)),
+            Err(error) if error.status().is_some() => false,
+            Err(error) => return Err(fail(stage, error)),
+        };
+        Ok((connection, is_pipelined))
     }
 
     async fn connect(&self) -> Result<TcpStream, Failure> {

@@ -9,12 +9,21 @@ use otpost_mail::{RelayError, RelaySettings, SmtpCourier};
 use otpost_ports::{Courier, DeliveryError, Letter};
 use otpost_testkit::relay::{Fault, Relay, Security, Settings, Verb};
 use otpost_testkit::sample;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
 
 use crate::{courier, renderer, settings};
 
 fn with_login(security: Security) -> Settings {
     Settings {
         credentials: Some(("user".to_owned(), "s3cret".to_owned())),
+        ..Settings::from(security)
+    }
+}
+
+fn pipelined(security: Security) -> Settings {
+    Settings {
+        is_pipelined: true,
         ..Settings::from(security)
     }
 }
@@ -31,17 +40,21 @@ fn verbs(relay: &Relay) -> Vec<String> {
 #[tokio::test]
 async fn a_message_arrives_over_every_kind_of_connection() {
     for (relay, expected) in [
-        (Settings::from(Security::Plain), "EHLO MAIL RCPT DATA"),
+        (Settings::from(Security::Plain), "EHLO EHLO MAIL RCPT DATA"),
+        (pipelined(Security::Plain), "EHLO EHLO MAIL RCPT DATA"),
         (
             Security::StartTls.into(),
-            "EHLO STARTTLS EHLO MAIL RCPT DATA",
+            "EHLO STARTTLS EHLO EHLO MAIL RCPT DATA",
         ),
-        (Security::Implicit.into(), "EHLO MAIL RCPT DATA"),
+        (Security::Implicit.into(), "EHLO EHLO MAIL RCPT DATA"),
         (
             with_login(Security::StartTls),
-            "EHLO STARTTLS EHLO AUTH MAIL RCPT DATA",
+            "EHLO STARTTLS EHLO AUTH EHLO MAIL RCPT DATA",
         ),
-        (with_login(Security::Implicit), "EHLO AUTH MAIL RCPT DATA"),
+        (
+            with_login(Security::Implicit),
+            "EHLO AUTH EHLO MAIL RCPT DATA",
+        ),
     ] {
         let is_secure = relay.security != Security::Plain;
         let user = relay.credentials.as_ref().map(|(user, _)| user.clone());
@@ -89,7 +102,42 @@ async fn dots_and_line_breaks_on_the_wire_are_only_ours() {
         .windows(2)
         .any(|pair| (pair[0] == b'\r') != (pair[1] == b'\n'));
     assert!(!bare, "a bare CR or LF");
-    assert_eq!(verbs(&relay).join(" "), "EHLO MAIL RCPT DATA");
+    assert_eq!(verbs(&relay).join(" "), "EHLO EHLO MAIL RCPT DATA");
+}
+
+/// Reads until what was read ends so, and answers.
+async fn hear(relay: &mut TcpStream, end: &str, answer: &str) {
+    let mut heard = Vec::new();
+    while !heard.ends_with(end.as_bytes()) {
+        assert!(relay.read_buf(&mut heard).await.unwrap() > 0, "{heard:?}");
+    }
+    relay.write_all(answer.as_bytes()).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_relay_that_is_pipelined_is_asked_all_before_it_answers() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let relay = tokio::spawn(async move {
+        let (mut relay, _) = listener.accept().await.unwrap();
+        relay.write_all(b"220 relay.example\r\n").await.unwrap();
+        let extensions = "250-relay.example\r\n250 pipelining\r\n";
+        hear(&mut relay, "EHLO acme.example\r\n", extensions).await;
+        hear(&mut relay, "EHLO acme.example\r\n", extensions).await;
+        // It would wait for ever for whoever waits for an answer to MAIL.
+        let answers = "250 ok\r\n250 ok\r\n354 go ahead\r\n";
+        hear(&mut relay, "DATA\r\n", answers).await;
+        hear(&mut relay, "\r\n.\r\n", "250 taken\r\n").await;
+    });
+    let relays = vec![RelaySettings {
+        port: address.port(),
+        ..settings(&Relay::start(Security::Plain).await)
+    }];
+    let courier = SmtpCourier::new(renderer(), relays).unwrap();
+
+    courier.deliver(&sample::letter(1, "482913")).await.unwrap();
+
+    relay.await.unwrap();
 }
 
 #[tokio::test]

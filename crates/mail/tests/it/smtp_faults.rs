@@ -249,7 +249,13 @@ fn connections() -> Vec<Case> {
 }
 
 /// Several lines, what is no reply, replies that belong elsewhere, and too many of them.
-fn oddities() -> Vec<Case> {
+fn oddities(is_pipelined: bool) -> Vec<Case> {
+    // Where all is asked at once, the second reply passes for the one to DATA.
+    let of_two_replies = if is_pipelined {
+        Fate::Failed
+    } else {
+        Fate::Next
+    };
     let long = "x".repeat(2_000);
     let endless = |verb| Fault::Bytes(verb, vec![b'2'; 10_000_000]);
     let not_utf8 = b"250 2.0.0 f\xfcr Sie\r\n".to_vec();
@@ -270,7 +276,7 @@ fn oddities() -> Vec<Case> {
         replies(Verb::Rcpt, "251 elsewhere", Fate::Sent),
         replies(Verb::Rcpt, "252 perhaps", Fate::Next),
         replies(Verb::Rcpt, "354 out of step", Fate::Next),
-        replies(Verb::Rcpt, "250 ok\r\n550 no", Fate::Next),
+        replies(Verb::Rcpt, "250 ok\r\n550 no", of_two_replies),
         replies(
             Verb::Rcpt,
             "550-5.1.1 no\r\n550 5.1.1 such user",
@@ -323,9 +329,13 @@ fn oddities() -> Vec<Case> {
 }
 
 /// Delivers over a relay in trouble, and once more when it is well again.
-async fn meet(case: &Case, has_second: bool) -> (Fate, Duration) {
+async fn meet(case: &Case, has_second: bool, is_pipelined: bool) -> (Fate, Duration) {
     let label = format!("{} with a second relay: {has_second}", case.name);
-    let mut first = Relay::start(relay_of(case)).await;
+    let mut first = Relay::start(Settings {
+        is_pipelined,
+        ..relay_of(case)
+    })
+    .await;
     let second = Relay::start(Security::Plain).await;
     let mut relays = vec![trusted(case, &first, &second)];
     relays.extend(has_second.then(|| settings(&second)));
@@ -403,19 +413,26 @@ fn trusted(case: &Case, relay: &Relay, stranger: &Relay) -> RelaySettings {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_fault_matrix() {
-    let cases: Vec<_> = connections()
-        .into_iter()
-        .chain(refusals())
-        .chain(silences())
-        .chain(oddities())
-        .collect();
+    meet_all(false).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_fault_matrix_of_a_relay_that_is_pipelined() {
+    meet_all(true).await;
+}
+
+async fn meet_all(is_pipelined: bool) {
+    let cases = connections().into_iter().chain(refusals());
+    let cases = cases.chain(silences()).chain(oddities(is_pipelined));
+    let cases: Vec<_> = cases.collect();
     let at_once = Arc::new(Semaphore::new(AT_ONCE));
     let mut tasks = JoinSet::new();
     for (number, case) in cases.iter().cloned().enumerate() {
         let at_once = at_once.clone();
         tasks.spawn(async move {
             let _turn = at_once.acquire().await.unwrap();
-            let (alone, both) = tokio::join!(meet(&case, false), meet(&case, true));
+            let alone = meet(&case, false, is_pipelined);
+            let (alone, both) = tokio::join!(alone, meet(&case, true, is_pipelined));
             (number, alone, both)
         });
     }

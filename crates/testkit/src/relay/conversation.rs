@@ -170,6 +170,9 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Conversation<'a, S> {
 
     fn extensions(&self) -> String {
         let mut lines = vec!["relay.example", "8BITMIME", "ENHANCEDSTATUSCODES"];
+        if self.shared.settings.is_pipelined {
+            lines.push("PIPELINING");
+        }
         if self.offers_tls() {
             lines.push("STARTTLS");
         }

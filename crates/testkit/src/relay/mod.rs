@@ -53,6 +53,9 @@ pub struct Settings {
     pub credentials: Option<(String, String)>,
     /// The names that its certificate is for.
     pub names: Vec<String>,
+    /// Whether it says that it takes commands before it has answered those before them (RFC 2920). It
+    /// does in any case.
+    pub is_pipelined: bool,
 }
 
 impl From<Security> for Settings {
@@ -61,6 +64,7 @@ impl From<Security> for Settings {
             security,
             credentials: None,
             names: vec!["localhost".to_owned(), "127.0.0.1".to_owned()],
+            is_pipelined: false,
         }
     }
 }
