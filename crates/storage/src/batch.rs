@@ -27,7 +27,7 @@ use crate::error::{Overtaken, TooSlow, is_in_use, is_undone, unavailable, withou
 use crate::storage::{end, undo};
 use crate::tables::Tables;
 use crate::tables::file::{FileTables, at_once};
-use held::{HeldRows, claim};
+use held::HeldRows;
 use job::Names;
 use mail::{mail_after, settle};
 
@@ -201,15 +201,12 @@ impl Batches {
                 Job::Claim(..) => {}
             }
         }
-        let mut is_any = held.save(tables).await?;
         for job in jobs {
             if let Job::Claim(wanted, reply) = job {
-                let (claimed, is_leased) = claim(tables, wanted).await?;
-                is_any |= is_leased;
-                reply.draft(Ok(claimed));
+                reply.draft(Ok(held.claim(tables, wanted).await?));
             }
         }
-        Ok((is_any, last))
+        Ok((held.save(tables).await?, last))
     }
 
     fn open(

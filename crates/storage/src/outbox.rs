@@ -1,5 +1,6 @@
 //! The port of the outbox: leases on rows of mails.
 
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -35,12 +36,16 @@ impl Outbox for Storage {
             let due = due_mails(claim.now, 1).one(&self.reading().await?).await;
             Ok(due.map_err(reading(DELIVERIES.0))?.is_some())
         });
-        if !is_any.await? {
+        if !self.more_are_due.load(Ordering::Relaxed) && !is_any.await? {
             return Ok(Vec::new());
         }
-        self.line
+        let claimed = self
+            .line
             .carry_out_patiently(CLAIMED_WITHIN, |reply| Job::Claim(claim, reply))
-            .await
+            .await?;
+        let is_full = u32::try_from(claimed.len()).is_ok_and(|count| count >= claim.limit);
+        self.more_are_due.store(is_full, Ordering::Relaxed);
+        Ok(claimed)
     }
 
     async fn settle(
@@ -125,7 +130,7 @@ fn unsent(state: i16, query: &OutboxQuery) -> SelectTwo<delivery::Entity, sessio
 }
 
 /// Mails that are due at `now` and leased by nobody then, the longest due first.
-fn due_mails(now: Timestamp, limit: u32) -> Select<delivery::Entity> {
+pub(crate) fn due_mails(now: Timestamp, limit: u32) -> Select<delivery::Entity> {
     let is_free = Condition::any()
         .add(delivery::Column::LeaseUntil.is_null())
         .add(delivery::Column::LeaseUntil.lte(now.as_millis()));
@@ -137,11 +142,12 @@ fn due_mails(now: Timestamp, limit: u32) -> Select<delivery::Entity> {
         .limit(u64::from(limit))
 }
 
-/// The sessions of the mails that a claim is about.
-pub(crate) fn due_mail_ids(claim: &Claim) -> Select<delivery::Entity> {
-    due_mails(claim.now, claim.limit)
-        .select_only()
-        .column(delivery::Column::SessionId)
+/// As [`due_mails`] says it, of a row that is not written yet.
+pub(crate) fn is_due(mail: &delivery::Model, now: Timestamp) -> bool {
+    let is_free = mail
+        .lease_until
+        .is_none_or(|until| until <= now.as_millis());
+    mail.state == QUEUED && mail.due_at <= now.as_millis() && is_free
 }
 
 /// With the number as a literal, as in the partial indexes: a plan made before the parameters are

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use otpost_ports::{StoreError, Vault};
@@ -36,6 +37,8 @@ pub struct Storage {
     pub(crate) line: Line,
     /// Where they are committed.
     pub(crate) place: Place,
+    /// Whether the last claim of mails found as many as it asked for: the next need not ask whether there are any.
+    pub(crate) more_are_due: Arc<AtomicBool>,
     pub(crate) cleaning: Arc<Cleaning>,
 }
 
@@ -60,6 +63,7 @@ impl Storage {
             has_partitions: settings.has_partitions,
             line,
             place,
+            more_are_due: Arc::default(),
             cleaning: Arc::default(),
         })
     }

@@ -32,8 +32,8 @@ pub(crate) trait Tables {
     /// this one is undone, and may be tried again.
     async fn write(&self, changes: &Changes) -> Result<(), StoreError>;
 
-    /// The sessions of the mails to hand out, locked, without those that another node is just taking.
-    async fn due_mails(&self, claim: &Claim) -> Result<BTreeSet<Vec<u8>>, StoreError>;
+    /// The mails to hand out, locked, without those that another node is just taking.
+    async fn due_mails(&self, claim: &Claim) -> Result<Vec<delivery::Model>, StoreError>;
 }
 
 /// All that a batch writes.

@@ -13,7 +13,7 @@ use crate::convert::delivery::{DELIVERIES, QUEUED};
 use crate::convert::{self, mode_number};
 use crate::entity::{counters, delivery, kept_answer, session};
 use crate::error::{Overtaken, unavailable};
-use crate::outbox::readable;
+use crate::outbox::{is_due, readable};
 use crate::rows::Rows;
 use crate::tables::{Changed, Changes, Keyed, Tables};
 
@@ -45,10 +45,15 @@ impl<E: Keyed> Held<E> {
     ) -> Result<(), StoreError> {
         let missing = keys.difference(&self.stored).cloned().collect();
         for row in tables.lock::<E>(&missing).await? {
-            self.stored.insert(E::key(&row).clone());
-            self.rows.insert(E::key(&row).clone(), row);
+            self.add(row);
         }
         Ok(())
+    }
+
+    /// A row that is stored as it is here.
+    fn add(&mut self, row: E::Model) {
+        self.stored.insert(E::key(&row).clone());
+        self.rows.insert(E::key(&row).clone(), row);
     }
 
     /// Whether any of these rows is there that was not when they were asked for.
@@ -96,6 +101,8 @@ pub(super) struct HeldRows {
     answers: Held<kept_answer::Entity>,
     counters: Held<counters::Entity>,
     ledger: Ledger,
+    /// So many mails.
+    handed_out: u32,
 }
 
 impl HeldRows {
@@ -107,6 +114,7 @@ impl HeldRows {
             answers: Held::new(Vec::new()),
             counters: Held::new(Vec::new()),
             ledger: Ledger::default(),
+            handed_out: 0,
         })
     }
 
@@ -222,6 +230,42 @@ impl HeldRows {
         self.put_mail(mail);
     }
 
+    /// Hands out mails that are due, as this batch leaves them: one that was queued in it may be among them.
+    /// One that cannot be read is leased too, or it would hold up the others.
+    pub(super) async fn claim(
+        &mut self,
+        tables: &impl Tables,
+        claim: &Claim,
+    ) -> Result<Vec<StoredSession>, StoreError> {
+        // Those that this batch handed out before are still due where nothing is written yet.
+        let limit = claim.limit.saturating_add(self.handed_out);
+        let mut candidates = self.mails.changed.clone();
+        for mail in tables.due_mails(&Claim { limit, ..*claim }).await? {
+            if candidates.insert(mail.session_id.clone()) {
+                self.mails.add(mail);
+            }
+        }
+        let mails = candidates.iter().filter_map(|id| self.mails.get(id));
+        let due = mails.filter(|mail| is_due(mail, claim.now)).cloned();
+        let mut due: Vec<_> = due.collect();
+        due.sort_by_key(|mail| mail.due_at);
+        due.truncate(usize::try_from(claim.limit).unwrap_or(usize::MAX));
+        self.handed_out += u32::try_from(due.len()).unwrap_or(claim.limit);
+
+        let ids = due.iter().map(|mail| mail.session_id.clone());
+        let others = ids.filter(|id| self.sessions.get(id).is_none()).collect();
+        // Read when nobody changes the mails any more: a mail and its session are of one moment.
+        let others = Held::<session::Entity>::new(tables.read::<session::Entity>(&others).await?);
+        let claimed = due.into_iter().filter_map(|mut mail| {
+            hold(&mut mail, claim.lease);
+            self.mails.put(mail.clone());
+            let session = self.sessions.get(&mail.session_id);
+            let session = session.or_else(|| others.get(&mail.session_id));
+            readable((mail, session.cloned()))
+        });
+        Ok(claimed.collect())
+    }
+
     /// Writes what changed, and says whether anything did.
     pub(super) async fn save(mut self, tables: &impl Tables) -> Result<bool, StoreError> {
         for (subject, counters) in self.ledger.changes() {
@@ -262,33 +306,4 @@ async fn mails(tables: &impl Tables, names: &Names) -> Result<Held<delivery::Ent
 fn hold(mail: &mut delivery::Model, lease: Lease) {
     mail.lease_token = Some(lease.token.0.to_vec());
     mail.lease_until = Some(lease.until.as_millis());
-}
-
-/// Hands out mails that are due, as all that was written before left them, and says whether any was
-/// leased: one that cannot be read is too, or it would hold up the others.
-pub(super) async fn claim(
-    tables: &impl Tables,
-    claim: &Claim,
-) -> Result<(Vec<StoredSession>, bool), StoreError> {
-    let due = tables.due_mails(claim).await?;
-    if due.is_empty() {
-        return Ok((Vec::new(), false));
-    }
-    let mut mails = tables.read::<delivery::Entity>(&due).await?;
-    for mail in &mut mails {
-        hold(mail, claim.lease);
-    }
-    let mut changes = Changes::default();
-    changes.mails.old = mails;
-    tables.write(&changes).await?;
-    let mut mails = changes.mails.old;
-    // Read when nobody changes the mails any more: a mail and its session are of one moment.
-    let sessions = tables.read::<session::Entity>(&due).await?;
-    let mut sessions = Held::<session::Entity>::new(sessions).rows;
-    mails.sort_by_key(|mail| mail.due_at);
-    let readable = mails.into_iter().filter_map(|mail| {
-        let session = sessions.remove(&mail.session_id);
-        readable((mail, session))
-    });
-    Ok((readable.collect(), true))
 }

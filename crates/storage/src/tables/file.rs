@@ -14,8 +14,9 @@ use sea_orm::{
 
 use super::{Changed, Changes, Keyed, Tables, list, name, table};
 use crate::convert::Table;
+use crate::entity::delivery;
 use crate::error::{TooSlow, unavailable};
-use crate::outbox::due_mail_ids;
+use crate::outbox::due_mails;
 
 /// The tables within a transaction that holds the write lock. Nothing here waits for anything but the
 /// disk.
@@ -54,12 +55,19 @@ impl Tables for FileTables<'_> {
         self.write_table(&changes.counters)
     }
 
-    async fn due_mails(&self, claim: &Claim) -> Result<BTreeSet<Vec<u8>>, StoreError> {
-        let due = due_mail_ids(claim).build(DbBackend::Sqlite);
+    async fn due_mails(&self, claim: &Claim) -> Result<Vec<delivery::Model>, StoreError> {
+        let due = due_mails(claim.now, claim.limit).build(DbBackend::Sqlite);
         let values = due.values.into_iter().flatten().map(Bound);
+        let columns: Vec<delivery::Column> = delivery::Column::iter().collect();
         let mut select = self.prepare(&due.sql)?;
-        let ids = select.query_map(params_from_iter(values), |row| row.get(0));
-        ids.and_then(Iterator::collect).map_err(unavailable)
+        let mut found = select
+            .query(params_from_iter(values))
+            .map_err(unavailable)?;
+        let mut mails = Vec::new();
+        while let Some(row) = found.next().map_err(unavailable)? {
+            mails.push(model::<delivery::Entity>(row, &columns)?);
+        }
+        Ok(mails)
     }
 }
 

@@ -13,8 +13,9 @@ use sea_orm::{
 
 use super::{Changed, Changes, Keyed, Tables, list, name, table};
 use crate::convert::delivery::DELIVERIES;
+use crate::entity::delivery;
 use crate::error::{Overtaken, reading, unavailable};
-use crate::outbox::due_mail_ids;
+use crate::outbox::due_mails;
 
 /// The keys of the rows that are asked for, as a table of one column.
 const WANTED: &str = "wanted";
@@ -41,14 +42,10 @@ impl Tables for DatabaseTransaction {
         writing.carry_out(self).await
     }
 
-    async fn due_mails(&self, claim: &Claim) -> Result<BTreeSet<Vec<u8>>, StoreError> {
-        let ids: Vec<Vec<u8>> = due_mail_ids(claim)
-            .lock_with_behavior(LockType::Update, LockBehavior::SkipLocked)
-            .into_tuple()
-            .all(self)
-            .await
-            .map_err(reading(DELIVERIES.0))?;
-        Ok(ids.into_iter().collect())
+    async fn due_mails(&self, claim: &Claim) -> Result<Vec<delivery::Model>, StoreError> {
+        let due = due_mails(claim.now, claim.limit)
+            .lock_with_behavior(LockType::Update, LockBehavior::SkipLocked);
+        due.all(self).await.map_err(reading(DELIVERIES.0))
     }
 }
 
