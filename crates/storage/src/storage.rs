@@ -20,7 +20,7 @@ use crate::{ConnectError, Settings, connect};
 ///
 /// Longer than waiting for the writer and then for a foreign lock takes, so that it ends only
 /// what hangs, such as a disk. A commit under way is then of unknown outcome.
-pub(crate) const DEADLINE: Duration = Duration::from_millis(1_900);
+pub(crate) const DEADLINE: Duration = Duration::from_millis(1_800);
 
 /// Sessions, outbox, projects and keys in one database. A clone is another handle to it.
 #[derive(Clone)]

@@ -20,9 +20,13 @@ const NOBODY_ELSE: &str = "somebody has it already";
 /// Just after midnight: what is new is the first of its day.
 const NOW: Timestamp = MIDNIGHT.plus_secs(30);
 
+/// Just before it: what is planned then is still in use when the day begins.
+const EVENING: Timestamp = MIDNIGHT.minus_secs(600);
+
 pub(crate) async fn live(grown: &Grown, watch: &mut Watch<'_>) {
+    sessions(grown, watch, ROUNDS + 1, EVENING).await;
     for round in 1..=ROUNDS {
-        sessions(grown, watch, round).await;
+        sessions(grown, watch, round, NOW).await;
         outbox(grown, watch, round).await;
         keys(grown, watch, round).await;
         recipients(grown, watch, round).await;
@@ -30,13 +34,13 @@ pub(crate) async fn live(grown: &Grown, watch: &mut Watch<'_>) {
     }
 }
 
-async fn sessions(grown: &Grown, watch: &mut Watch<'_>, round: u8) {
+async fn sessions(grown: &Grown, watch: &mut Watch<'_>, round: u8, at: Timestamp) {
     let (storage, vault) = (&grown.storage, &*grown.vault);
     let open = |number: u8| {
         counted(
             vault,
             number,
-            sample::opening_at(vault, number, sample::terms(), NOW),
+            sample::opening_at(vault, number, sample::terms(), at),
         )
     };
     let opening = open(round);
@@ -46,7 +50,7 @@ async fn sessions(grown: &Grown, watch: &mut Watch<'_>, round: u8) {
     assert!(matches!(again, Admitted::Replayed(_)), "{again:?}");
     let id = opening.session.id();
     let right = sample::code(vault, &opening, 0);
-    let wrong = sample::submit(&sample::wrong(&right), NOW);
+    let wrong = sample::submit(&sample::wrong(&right), at);
     let once = |command: Command, key: &str| Command {
         once: Some(wish(vault, &format!("{key} {round}"))),
         quotas: Some(quotas()),
@@ -57,11 +61,11 @@ async fn sessions(grown: &Grown, watch: &mut Watch<'_>, round: u8) {
         .of("wrong code", storage.apply(id, guess.clone()))
         .await;
     watch.of("wrong code again", storage.apply(id, guess)).await;
-    let resend = sample::resend(100 + round, NOW.plus_secs(40));
+    let resend = sample::resend(100 + round, at.plus_secs(40));
     watch
         .of("resend", storage.apply(id, once(resend, "resend")))
         .await;
-    let submit = sample::submit(&right, NOW.plus_secs(50));
+    let submit = sample::submit(&right, at.plus_secs(50));
     let judged = watch
         .of(
             "right code",
@@ -72,7 +76,7 @@ async fn sessions(grown: &Grown, watch: &mut Watch<'_>, round: u8) {
         panic!("{judged:?}")
     };
     assert!(judged.stored.session.pending().is_none(), "{judged:?}");
-    let unknown = sample::session_id(round, NOW.plus_secs(1));
+    let unknown = sample::session_id(round, at.plus_secs(1));
     watch
         .of("no such session", storage.apply(&unknown, submit))
         .await;
