@@ -14,7 +14,7 @@ mod m20261122_000009_sessions_by_recipient;
 mod m20261122_000010_old_failures;
 mod m20261123_000011_partitions;
 mod m20261123_000012_failed_mails;
-mod m20261130_000013_recipients_alone;
+mod m20261130_000013_recipients_by_time;
 
 /// Every migration, in the order of their application.
 #[derive(Clone, Copy, Debug)]
@@ -35,7 +35,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261122_000010_old_failures::Migration),
             Box::new(m20261123_000011_partitions::Migration),
             Box::new(m20261123_000012_failed_mails::Migration),
-            Box::new(m20261130_000013_recipients_alone::Migration),
+            Box::new(m20261130_000013_recipients_by_time::Migration),
         ]
     }
 }

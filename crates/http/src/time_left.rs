@@ -6,7 +6,7 @@ use otpost_service::ServiceError;
 use tokio::time::Instant;
 
 /// A storage that does not answer is told as such within 2 s, over all that a request asks of it.
-const ANSWER_WITHIN: Duration = Duration::from_millis(1_900);
+const ANSWER_WITHIN: Duration = Duration::from_millis(1_800);
 
 /// What is left of that time.
 #[derive(Clone, Copy, Debug)]
@@ -46,7 +46,7 @@ mod tests {
         let left = TimeLeft::since(begin);
         let hangs = left.allow(std::future::pending::<Result<(), ServiceError>>());
         assert!(matches!(hangs.await, Err(ServiceError::Unavailable(_))));
-        assert_eq!(begin.elapsed().as_millis(), 1_900);
+        assert_eq!(begin.elapsed().as_millis(), 1_800);
 
         let done = left.allow(async { Ok::<_, ServiceError>(7) });
         assert_eq!(done.await.unwrap(), 7);

@@ -11,8 +11,13 @@ use crate::ServiceError;
 
 /// The most sessions closed and deleted in one commit.
 const BATCH_MAX: u32 = 500;
-/// The least, however long that takes: a purge must end. A disk that is busy with something else took 200 ms for 50.
-const BATCH_MIN: u32 = 10;
+/// The least, unless a commit is [`SLOW`]: much of what a small one takes is not the sessions'.
+const BATCH_MIN: u32 = 50;
+/// The least then: a purge must end, however long that takes.
+const BATCH_SLOW_MIN: u32 = 10;
+/// A commit that takes longer holds up others: fifty sessions took 200 ms on a disk that was busy with something
+/// else.
+const SLOW: Duration = Duration::from_millis(50);
 /// How long one commit is to take: requests wait for it, and on `SQLite` all of them.
 const COMMIT: Duration = Duration::from_millis(10);
 /// After each commit it rests for so many times as long as that took: what a purge changes lies all over
@@ -72,7 +77,7 @@ impl Janitor {
     pub async fn round(&self) -> Result<Purged, ServiceError> {
         let now = self.clock.now();
         let mut total = Purged::default();
-        let mut size = BATCH_MIN;
+        let mut size = BATCH_SLOW_MIN;
         loop {
             let begun = Instant::now();
             let batch = self.sessions.purge(now, size).await?;
@@ -98,7 +103,12 @@ fn next_size(size: u32, took: Duration) -> u32 {
         reason = "500 at most"
     )]
     let wanted = wanted as u32;
-    wanted.clamp(BATCH_MIN, BATCH_MAX)
+    let least = if took > SLOW {
+        BATCH_SLOW_MIN
+    } else {
+        BATCH_MIN
+    };
+    wanted.clamp(least, BATCH_MAX)
 }
 
 #[cfg(test)]
@@ -113,7 +123,7 @@ mod tests {
         let mut sessions = MockSessions::new();
         let mut order = Sequence::new();
         for (size, closed, deleted, is_full) in
-            [(10, 25, 0, true), (20, 3, 0, true), (40, 0, 7, false)]
+            [(10, 25, 0, true), (50, 3, 0, true), (100, 0, 7, false)]
         {
             sessions
                 .expect_purge()
@@ -154,9 +164,12 @@ mod tests {
             (200, 20, 100),
             (400, 5, 500),
             (500, 50, 100),
+            (100, 50, 50),
             (500, 150, 33),
             (500, 60_000, 10),
             (10, 60_000, 10),
+            (10, 51, 10),
+            (10, 50, 50),
         ] {
             let took = Duration::from_millis(millis);
             assert_eq!(next_size(size, took), next, "{size} in {millis} ms");

@@ -12,7 +12,7 @@ use sea_orm::{
 use crate::engine::Engine;
 use crate::entity::{audit_entry, counters, delivery, kept_answer, project, session};
 use crate::error::unavailable;
-use crate::rows::is_of;
+use crate::rows::{is_of, order};
 use crate::storage::{end, in_time};
 use crate::{Storage, audit_log};
 
@@ -32,7 +32,7 @@ pub(crate) async fn erase(
         let projects = project::Entity::find().count(&transaction).await;
         let scope = scope.clone().erased(projects.map_err(unavailable)?);
         // Of these and no others: one that is opened meanwhile stays, whole.
-        let ids = lock(&transaction, sessions(recipient, &scope)).await?;
+        let ids = lock(&transaction, sessions(storage.engine, recipient, &scope)).await?;
         for ids in ids.chunks(SESSIONS_AT_ONCE) {
             lock(&transaction, mails_of(ids)).await?;
         }
@@ -86,13 +86,16 @@ async fn lock(
     keys.collect::<Result<_, _>>().map_err(unavailable)
 }
 
-fn sessions(recipient: &RecipientDigest, scope: &Scope) -> SelectStatement {
-    Query::select()
+fn sessions(engine: Engine, recipient: &RecipientDigest, scope: &Scope) -> SelectStatement {
+    let mut sessions = Query::select();
+    sessions
         .column(session::Column::Id)
         .from(session::Entity)
-        .cond_where(is_of(recipient, scope))
-        .order_by(session::Column::Id, Order::Asc)
-        .take()
+        .cond_where(is_of(recipient, scope));
+    for column in order(engine) {
+        sessions.order_by(*column, Order::Asc);
+    }
+    sessions
 }
 
 fn mails_of(ids: &[Vec<u8>]) -> SelectStatement {
@@ -197,7 +200,7 @@ mod tests {
             let ids = [vec![1; 22], vec![2; 22]];
             let mut steps = vec![
                 (
-                    DbBackend::Sqlite.build(&sessions(&recipient, &scope)),
+                    DbBackend::Sqlite.build(&sessions(Engine::Sqlite, &recipient, &scope)),
                     vec!["sessions_by_recipient (recipient=?)"],
                 ),
                 (

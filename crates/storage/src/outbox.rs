@@ -236,8 +236,46 @@ fn null_number() -> Expr {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::connect::sqlite::tests::plan;
-    use sea_orm::{DbBackend, QueryTrait};
+    use crate::connect::sqlite::tests::{file, plan};
+    use crate::convert::delivery::SENT;
+    use otpost_ports::{Admitted, SessionStore};
+    use otpost_testkit::{FakeVault, sample};
+    use sea_orm::{ConnectionTrait, DbBackend, QueryTrait};
+
+    #[tokio::test]
+    async fn a_mail_in_memory_is_due_as_it_is_in_its_table() {
+        let (_folder, storage) = file().await;
+        let opening = sample::opening(&FakeVault::new(), 1);
+        let admitted = storage.open(opening).await.unwrap();
+        assert!(matches!(admitted, Admitted::Open(_)));
+        let now = sample::NOON;
+        let (before, after) = (now.as_millis() - 1, now.as_millis() + 1);
+        let mut found = [0, 0];
+        for state in [QUEUED, SENT, FAILED, DROPPED] {
+            for due_at in [before, now.as_millis(), after] {
+                for lease_until in [None, Some(before), Some(now.as_millis()), Some(after)] {
+                    let update = delivery::Entity::update_many()
+                        .col_expr(delivery::Column::State, Expr::value(state))
+                        .col_expr(delivery::Column::DueAt, Expr::value(due_at))
+                        .col_expr(delivery::Column::LeaseUntil, Expr::value(lease_until));
+                    let update = update.build(DbBackend::Sqlite);
+                    storage.writer.execute_raw(update).await.unwrap();
+
+                    let row = delivery::Entity::find().one(&storage.writer).await;
+                    let is_due = is_due(&row.unwrap().unwrap(), now);
+                    let selected = due_mails(now, 9).all(&storage.writer).await.unwrap();
+
+                    assert_eq!(
+                        is_due,
+                        !selected.is_empty(),
+                        "{state} {due_at} {lease_until:?}"
+                    );
+                    found[usize::from(is_due)] += 1;
+                }
+            }
+        }
+        assert_eq!(found, [42, 6]);
+    }
 
     #[tokio::test]
     async fn the_queue_is_read_by_its_partial_index() {

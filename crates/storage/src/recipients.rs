@@ -11,9 +11,10 @@ use sea_orm::{
 
 use crate::convert::delivery::DELIVERIES;
 use crate::convert::session::SESSIONS;
+use crate::engine::Engine;
 use crate::entity::{delivery, session};
 use crate::error::{reading, unavailable};
-use crate::rows::{Rows, is_of};
+use crate::rows::{Rows, is_of, order};
 use crate::storage::{end, in_time, undo};
 use crate::{Storage, audit_log, counters, erase};
 
@@ -30,7 +31,8 @@ impl RecipientStore for Storage {
             let transaction = self.begin().await?;
             let ledger = counters::load(&transaction, &scope.subjects(recipient)).await?;
             let sessions = of(recipient, scope).count(&transaction).await;
-            let newest = newest(recipient, scope, limit).all(&transaction).await;
+            let newest = newest(self.engine, recipient, scope, limit);
+            let newest = newest.all(&transaction).await;
             let record = RecipientRecord {
                 failures: scope.failures(recipient, &ledger),
                 sessions: sessions.map_err(unavailable)?,
@@ -89,12 +91,16 @@ fn of(recipient: &RecipientDigest, scope: &Scope) -> Select<session::Entity> {
 
 /// The newest first: an identifier begins with its time.
 fn newest(
+    engine: Engine,
     recipient: &RecipientDigest,
     scope: &Scope,
     limit: u32,
 ) -> SelectTwo<session::Entity, delivery::Entity> {
-    of(recipient, scope)
-        .order_by_desc(session::Column::Id)
+    let columns = order(engine).iter();
+    columns
+        .fold(of(recipient, scope), |rows, column| {
+            rows.order_by_desc(*column)
+        })
         .limit(u64::from(limit))
         .find_also_related(delivery::Entity)
 }
@@ -115,7 +121,7 @@ mod tests {
             Scope::Project(project.clone()),
             Scope::Tests(project),
         ] {
-            let rows = newest(&recipient, &scope, 10).build(DbBackend::Sqlite);
+            let rows = newest(Engine::Sqlite, &recipient, &scope, 10).build(DbBackend::Sqlite);
             let all = of(&recipient, &scope)
                 .select_only()
                 .column_as(session::Column::Id.count(), "sessions")

@@ -7,6 +7,7 @@ use sea_orm::{ColumnTrait, Condition, ConnectionTrait, EntityTrait, QueryFilter,
 use crate::convert::delivery::DELIVERIES;
 use crate::convert::session::{Kept, SESSIONS};
 use crate::convert::{self, mode_number};
+use crate::engine::Engine;
 use crate::entity::{delivery, session};
 use crate::error::reading;
 
@@ -68,5 +69,15 @@ pub(crate) fn is_of(recipient: &RecipientDigest, scope: &Scope) -> Condition {
         Scope::Tests(project) => is_of
             .add(is_in(project))
             .add(session::Column::Mode.eq(mode_number(Mode::Test))),
+    }
+}
+
+/// The order of a recipient's sessions, which is that of their identifiers: they begin with the time. On a server the
+/// index of recipients has it too, for of an empty partition the key would look as good, and be read whole once it
+/// is not empty any more: a plan is kept.
+pub(crate) fn order(engine: Engine) -> &'static [session::Column] {
+    match engine {
+        Engine::Sqlite => &[session::Column::Id],
+        Engine::Postgres { .. } => &[session::Column::OpenedAt, session::Column::Id],
     }
 }

@@ -76,7 +76,7 @@ impl Line {
         })
     }
 
-    /// Step by step, for a failure is judged by the step that failed.
+    /// A failure is judged by the step that failed.
     pub(super) async fn send(
         mut self,
         message: &Message,
@@ -141,6 +141,16 @@ impl Gate {
             let upgraded = connection.starttls(tls.clone(), &self.hello).await;
             upgraded.map_err(|error| fail(stage, error))?;
         }
+        // lettre asks too, and does not tell. A relay that does not like to be asked again is as it was. Before
+        // AUTH, for a relay may forget who was there when it is greeted anew.
+        expect_silence(*stage, &mut connection)?;
+        let is_pipelined = match connection.command(Ehlo::new(self.hello.clone())).await {
+            Ok(answer) => answer
+                .message()
+                .any(|line| line.eq_ignore_ascii_case(PIPELINING)),
+            Err(error) if error.status().is_some() => false,
+            Err(error) => return Err(fail(stage, error)),
+        };
         if let Some(credentials) = &self.credentials {
             *stage = Stage::Auth;
             let mechanisms = [Mechanism::Plain, Mechanism::Login];
@@ -152,14 +162,6 @@ impl Gate {
                 return Err(Failure::unexpected(*stage, answer.code().into()));
             }
         }
-        // lettre asks too, and does not tell. A relay that does not like to be asked again is as it was.
-        let is_pipelined = match connection.command(Ehlo::new(self.hello.clone())).await {
-            Ok(answer) => answer
-                .message()
-                .any(|line| line.eq_ignore_ascii_case(PIPELINING)),
-            Err(error) if error.status().is_some() => false,
-            Err(error) => return Err(fail(stage, error)),
-        };
         Ok((connection, is_pipelined))
     }
 

@@ -49,11 +49,11 @@ async fn a_message_arrives_over_every_kind_of_connection() {
         (Security::Implicit.into(), "EHLO EHLO MAIL RCPT DATA"),
         (
             with_login(Security::StartTls),
-            "EHLO STARTTLS EHLO AUTH EHLO MAIL RCPT DATA",
+            "EHLO STARTTLS EHLO EHLO AUTH MAIL RCPT DATA",
         ),
         (
             with_login(Security::Implicit),
-            "EHLO AUTH EHLO MAIL RCPT DATA",
+            "EHLO EHLO AUTH MAIL RCPT DATA",
         ),
     ] {
         let is_secure = relay.security != Security::Plain;

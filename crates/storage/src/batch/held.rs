@@ -93,7 +93,7 @@ impl<E: Keyed> Held<E> {
 }
 
 /// Everything that a batch reads and writes. Rows are locked in one order by all: sessions, mails,
-/// kept answers, counters, each by its key. What is not there cannot be locked: of two who insert the
+/// kept answers, counters, each by its key; and at last the mails to hand out, of which those that others hold are left out. What is not there cannot be locked: of two who insert the
 /// same row, the second is undone, and then finds it.
 pub(super) struct HeldRows {
     sessions: Held<session::Entity>,
@@ -237,7 +237,8 @@ impl HeldRows {
         tables: &impl Tables,
         claim: &Claim,
     ) -> Result<Vec<StoredSession>, StoreError> {
-        // Those that this batch handed out before are still due where nothing is written yet.
+        // Those that this batch handed out before are still due where nothing is written yet. So is one whose lease
+        // ran out and that is settled here: it takes a place, and is found by nobody, which is rare.
         let limit = claim.limit.saturating_add(self.handed_out);
         let mut candidates = self.mails.changed.clone();
         for mail in tables.due_mails(&Claim { limit, ..*claim }).await? {

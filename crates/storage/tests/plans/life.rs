@@ -25,6 +25,7 @@ const EVENING: Timestamp = MIDNIGHT.minus_secs(600);
 
 pub(crate) async fn live(grown: &Grown, watch: &mut Watch<'_>) {
     sessions(grown, watch, ROUNDS + 1, EVENING).await;
+    recipients(grown, watch, ROUNDS + 1).await;
     for round in 1..=ROUNDS {
         sessions(grown, watch, round, NOW).await;
         outbox(grown, watch, round).await;

@@ -73,7 +73,10 @@ impl Plan {
         if kind == "Seq Scan" && GROWING.iter().any(|table| relation.starts_with(table)) {
             self.faults.push(format!("reads all of {relation}"));
         }
-        // Of an empty table each index looks as good as its key, and a plan is kept.
+        // Of an empty table each index looks as good as any other, and a plan is kept.
+        if !index.is_empty() && text("Index Cond").is_empty() && relation.starts_with("sessions") {
+            self.faults.push(format!("reads all of {index}"));
+        }
         let is_by_recipient = index.contains("recipient") && relation.starts_with("sessions");
         if is_by_recipient && turns > 0.0 && !text("Index Cond").contains("recipient") {
             self.faults.push(format!("reads all of {index}"));

@@ -1,4 +1,4 @@
-//! Finding the sessions of a recipient on `PostgreSQL`, and nothing else by the same index.
+//! Finding the sessions of a recipient on `PostgreSQL` in the order of their time, and nothing else by the same index.
 
 use sea_orm_migration::prelude::*;
 use sea_orm_migration::sea_orm::DbBackend;
@@ -15,9 +15,10 @@ impl MigrationTrait for Migration {
     }
 
     /// With the identifier in it, it could be read from one end to the other for one session: `PostgreSQL` does
-    /// so where it knows that a partition is empty, and keeps the plan when it no longer is.
+    /// so where it knows that a partition is empty, and keeps the plan when it no longer is. The time, with which an
+    /// identifier begins, gives the same order.
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        replace(manager, &["recipient"]).await
+        replace(manager, &["recipient", "opened_at"]).await
     }
 
     async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
