@@ -19,7 +19,8 @@ use crate::{ConnectError, Settings, connect};
 /// How long a request waits for the storage in all: it is told "not available" within 2 s.
 ///
 /// As long as waiting for a connection and then for a foreign lock takes, so that it ends little but
-/// what hangs, such as a disk. On a busy machine the answer itself takes another while. A commit under way is then of unknown outcome.
+/// what hangs, such as a disk. On a busy machine the answer itself takes another while. A commit under
+/// way is then of unknown outcome.
 pub(crate) const DEADLINE: Duration = Duration::from_millis(1_800);
 
 /// Sessions, outbox, projects and keys in one database. A clone is another handle to it.

@@ -129,10 +129,7 @@ async fn a_relay_that_is_pipelined_is_asked_all_before_it_answers() {
         hear(&mut relay, "DATA\r\n", answers).await;
         hear(&mut relay, "\r\n.\r\n", "250 taken\r\n").await;
     });
-    let relays = vec![RelaySettings {
-        port: address.port(),
-        ..settings(&Relay::start(Security::Plain).await)
-    }];
+    let relays = vec![RelaySettings::from_url(&format!("smtp://{address}")).unwrap()];
     let courier = SmtpCourier::new(renderer(), relays).unwrap();
 
     courier.deliver(&sample::letter(1, "482913")).await.unwrap();

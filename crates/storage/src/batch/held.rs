@@ -101,7 +101,7 @@ pub(super) struct HeldRows {
     answers: Held<kept_answer::Entity>,
     counters: Held<counters::Entity>,
     ledger: Ledger,
-    /// So many mails.
+    /// So many mails this batch hands out.
     handed_out: u32,
 }
 
@@ -237,8 +237,8 @@ impl HeldRows {
         tables: &impl Tables,
         claim: &Claim,
     ) -> Result<Vec<StoredSession>, StoreError> {
-        // Those that this batch handed out before are still due where nothing is written yet. So is one whose lease
-        // ran out and that is settled here: it takes a place, and is found by nobody, which is rare.
+        // Those that this batch handed out before are still due in the table. So is one whose lease ran
+        // out and that is settled here, which is rare: it takes a place, and one fewer is handed out.
         let limit = claim.limit.saturating_add(self.handed_out);
         let mut candidates = self.mails.changed.clone();
         for mail in tables.due_mails(&Claim { limit, ..*claim }).await? {

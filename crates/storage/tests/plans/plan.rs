@@ -74,11 +74,10 @@ impl Plan {
             self.faults.push(format!("reads all of {relation}"));
         }
         // Of an empty table each index looks as good as any other, and a plan is kept.
-        if !index.is_empty() && text("Index Cond").is_empty() && relation.starts_with("sessions") {
-            self.faults.push(format!("reads all of {index}"));
-        }
-        let is_by_recipient = index.contains("recipient") && relation.starts_with("sessions");
-        if is_by_recipient && turns > 0.0 && !text("Index Cond").contains("recipient") {
+        let searched = text("Index Cond");
+        let is_searched = !searched.is_empty()
+            && (!index.contains("recipient") || searched.contains("recipient"));
+        if !index.is_empty() && relation.starts_with("sessions") && !is_searched {
             self.faults.push(format!("reads all of {index}"));
         }
         let left_out = number(node, "Rows Removed by Filter")
